@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What every script needs: where things are, how to talk (stderr only; stdout belongs to the data),
+# how to become root, and how to run something slow quietly. Sourced, never executed.
+# shellcheck shell=bash
+
+set -u -o pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/sockeye
+readonly root cache
+
+say() { printf '%s: %s\n' "${program:-sockeye}" "$*" >&2; }
+
+die() {
+	say "$*"
+	exit 1
+}
+
+# as_root COMMAND...: runs it as root, with the environment kept.
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo -E -- "$@"
+	else
+		die "root is needed for: $* (neither root nor sudo is here)"
+	fi
+}
+
+# watch_log WHAT LOG PARENT: after 2 s says that WHAT takes long, then, on a terminal, how far its log is.
+watch_log() {
+	local what=$1 log=$2 parent=$3 told="" line
+	trap 'exit 0' TERM
+	trap '' INT
+	sleep 2 &
+	wait $!
+	while kill -0 "$parent" 2>/dev/null; do
+		if [ -t 2 ]; then
+			line=$(tail -c 300 "$log" 2>/dev/null | tr '\r' '\n' | tail -n 1 | cut -c 1-90)
+			printf '\r\033[K%s … %s' "$what" "$line" >&2
+		elif [ -z "$told" ]; then
+			say "$what …"
+		fi
+		told=yes
+		sleep 1 &
+		wait $!
+	done
+}
+
+# quietly WHAT COMMAND...: the command's output goes to a log that is shown only when it fails.
+quietly() {
+	local what=$1 log watcher started=$SECONDS code
+	shift
+	log=$(mktemp "${TMPDIR:-/tmp}/sockeye-log.XXXXXX")
+	watch_log "$what" "$log" $$ &
+	watcher=$!
+	"$@" </dev/null >"$log" 2>&1
+	code=$?
+	kill "$watcher" 2>/dev/null
+	wait "$watcher" 2>/dev/null
+	if [ $((SECONDS - started)) -ge 2 ] && [ -t 2 ]; then
+		printf '\r\033[K' >&2
+	fi
+	if [ "$code" -ne 0 ]; then
+		cat "$log" >&2
+		say "$what: failed with exit code $code"
+	elif [ $((SECONDS - started)) -ge 10 ]; then
+		say "$what: done in $((SECONDS - started)) s"
+	fi
+	rm -f "$log"
+	return "$code"
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Diagnoses of what is held too long: descriptors that grow to a limit, CLOSE_WAIT, full accept queues.
+#include <catch2/catch.hpp>
+
+#include "diagnose/diagnoses.h"
+#include "support/event_samples.h"
+#include "support/model_run.h"
+
+using namespace sockeye;
+using namespace sockeye::test;
+
+namespace {
+
+std::vector<Finding> of_rule(const Diagnosis& diagnosis, std::string_view rule) {
+    std::vector<Finding> found;
+    for (const Finding& finding : diagnosis.findings()) {
+        if (finding.rule == rule) found.push_back(finding);
+    }
+    return found;
+}
+
+Snapshot host_with_open(std::uint64_t second, std::uint32_t open, std::uint64_t soft_limit) {
+    Snapshot snapshot;
+    snapshot.ktime_ns = (second + 1) * kSecond;
+    snapshot.limits.files_max = 1'000'000;
+    snapshot.limits.files_open = 5000 + open;
+    ProcessRow row;
+    row.pid = 7;
+    row.comm = Comm("leaky");
+    row.fds.open = open;
+    row.fds.highest = static_cast<std::int32_t>(open) - 1;
+    row.fds.soft_limit = soft_limit;
+    row.fds.hard_limit = 4096;
+    snapshot.processes.push_back(row);
+    return snapshot;
+}
+
+Snapshot host_with_queue(std::uint64_t second, std::uint32_t queue, std::optional<std::uint64_t> overflows) {
+    Snapshot snapshot;
+    snapshot.ktime_ns = second * kSecond;
+    snapshot.listeners.push_back({.socket = {.id = 3, .netns = 7, .tuple = tcp_tuple("127.0.0.1", 80)},
+                                  .owner = {.pid = 9, .tid = 0, .comm = Comm("slow")},
+                                  .accept_queue = queue,
+                                  .accept_queue_max = 128,
+                                  .overflows = overflows});
+    return snapshot;
+}
+
+}  // namespace
+
+TEST_CASE("a process that grows to its limit is told of, with the seconds that are left", "[fd_exhaustion]") {
+    Diagnosis diagnosis;
+    for (std::uint32_t second = 0; second <= 6; ++second) diagnosis.look(host_with_open(second, 100 + 50 * second, 1000));
+    const std::vector<Finding> findings = of_rule(diagnosis, "fd_exhaustion");
+    REQUIRE(findings.size() == 1);
+    CHECK(findings[0].severity == Severity::critical);
+    CHECK(findings[0].owner.pid == 7);
+    CHECK(findings[0].title == "leaky (7) reaches its limit of 1,000 descriptors in 12.0s");
+}
+
+TEST_CASE("a limit that prlimit has raised is the one that counts", "[fd_exhaustion]") {
+    Diagnosis diagnosis;
+    for (std::uint32_t second = 0; second <= 6; ++second)
+        diagnosis.look(host_with_open(second, 100 + 50 * second, second < 5 ? 1000 : 2000));
+    const std::vector<Finding> findings = of_rule(diagnosis, "fd_exhaustion");
+    REQUIRE(findings.size() == 1);
+    CHECK(findings[0].title == "leaky (7) reaches its limit of 2,000 descriptors in 32.0s");
+    // Six seconds are little to draw a line of 32 s from: it may be a warm-up.
+    CHECK(findings[0].severity == Severity::warning);
+}
+
+TEST_CASE("growth that leaves time is believed after half a minute", "[fd_exhaustion]") {
+    Diagnosis diagnosis;
+    for (std::uint32_t second = 0; second < 30; ++second) {
+        diagnosis.look(host_with_open(second, 100 + second, 1000));
+        CHECK(of_rule(diagnosis, "fd_exhaustion").empty());
+    }
+    diagnosis.look(host_with_open(30, 130, 1000));
+    CHECK(of_rule(diagnosis, "fd_exhaustion").size() == 1);
+}
+
+TEST_CASE("the host's open files have a limit, too", "[fd_exhaustion]") {
+    Diagnosis diagnosis;
+    for (std::uint32_t second = 0; second <= 6; ++second)
+        diagnosis.look(host_with_open(second, 100 + 40'000 * second, 10'000'000));
+    REQUIRE(of_rule(diagnosis, "file_exhaustion").size() == 1);
+}
+
+TEST_CASE("connections left in CLOSE_WAIT are counted by process, with age, descriptors and what is unread",
+          "[close_wait]") {
+    ModelRun run;
+    run.records.existing_process(9, "lazy", 5);
+    run.empty_baseline();
+    run.records.sweep(SWEEP_TCP, SWEEP_BEGIN);
+    for (std::uint16_t nth = 0; nth < 12; ++nth) {
+        run.records.existing_socket(0x100U + nth, tcp_tuple("10.0.0.2", 80, "10.0.0.1", static_cast<std::uint16_t>(40000 + nth)),
+                                    WIRE_TCP_CLOSE_WAIT, 1000U + nth)
+            .receive_queue = nth < 4 ? 101 : 0;
+    }
+    run.records.sweep(SWEEP_TCP, SWEEP_END);
+    run.records.sweep(SWEEP_FDS, SWEEP_BEGIN);
+    for (std::int32_t nth = 0; nth < 12; ++nth)
+        run.records.existing_fd(9, 5 + nth, FD_KIND_socket, 0x100U + static_cast<std::uint64_t>(nth));
+    run.records.sweep(SWEEP_FDS, SWEEP_END);
+    run.records.after(6 * kSecond).tick();
+    run.apply();
+    const Snapshot snapshot = run.snapshot({.close_wait = true});
+    REQUIRE(snapshot.close_wait.size() == 1);
+    CHECK(snapshot.close_wait[0].owner.pid == 9);
+    CHECK(snapshot.close_wait[0].sockets == 12);
+    CHECK(snapshot.close_wait[0].end_unread == 4);
+    CHECK(snapshot.close_wait[0].unread_bytes == 400);
+    CHECK(snapshot.close_wait[0].fds == std::vector<std::int64_t>{5, 6, 7, 8, 9, 10, 11, 12});
+
+    Diagnosis diagnosis;
+    diagnosis.look(snapshot);
+    const std::vector<Finding> findings = of_rule(diagnosis, "close_wait");
+    REQUIRE(findings.size() == 1);
+    CHECK(findings[0].title == "lazy (9) holds 12 connections that the peer has closed, the oldest for 6.0s");
+    CHECK(findings[0].advice[0].starts_with("close the descriptor when read() gives 0"));
+}
+
+TEST_CASE("a queue that is full, nearly full, or has overflowed since the last look", "[listener_pressure]") {
+    Diagnosis diagnosis;
+    diagnosis.look(host_with_queue(1, 10, 5));
+    CHECK(diagnosis.findings().empty());
+    diagnosis.look(host_with_queue(2, 110, 5));
+    REQUIRE(diagnosis.findings().size() == 1);
+    CHECK(diagnosis.findings()[0].severity == Severity::notice);
+    diagnosis.look(host_with_queue(3, 129, 5));
+    REQUIRE(diagnosis.findings().size() == 1);
+    CHECK(diagnosis.findings()[0].severity == Severity::warning);
+    diagnosis.look(host_with_queue(4, 0, 8));
+    REQUIRE(diagnosis.findings().size() == 1);
+    CHECK(diagnosis.findings()[0].title == "3 connections to slow (9) at 127.0.0.1:80 were dropped: its accept queue was full");
+    diagnosis.look(host_with_queue(5, 0, 8));
+    CHECK(diagnosis.findings().empty());
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "base/output.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <string>
+#include <thread>
+
+#include "base/unique_fd.h"
+
+namespace sockeye {
+namespace {
+
+struct Pipe {
+    UniqueFd reader, writer;
+    Pipe() {
+        int fds[2];
+        REQUIRE(::pipe2(fds, O_CLOEXEC) == 0);
+        reader = UniqueFd(fds[0]);
+        writer = UniqueFd(fds[1]);
+    }
+};
+
+std::string read_all(int fd) {
+    std::string text;
+    char bytes[4096];
+    for (ssize_t got = 0; (got = ::read(fd, bytes, sizeof(bytes))) > 0;)
+        text.append(bytes, static_cast<std::size_t>(got));
+    return text;
+}
+
+std::string many_lines(std::size_t count) {
+    std::string lines;
+    for (std::size_t line = 0; line < count; ++line) lines += "line " + std::to_string(line) + "\n";
+    return lines;
+}
+
+TEST_CASE("everything written arrives, in order, through a pipe smaller than it", "[output]") {
+    Pipe pipe;
+    const std::string lines = many_lines(50000);
+    std::string received;
+    std::thread reader([&] { received = read_all(pipe.reader.get()); });
+    Output output(pipe.writer.get());
+    output.write(lines);
+    CHECK(output.flush());
+    pipe.writer.reset();
+    reader.join();
+    CHECK(received == lines);
+}
+
+TEST_CASE("a non-blocking pipe is waited for", "[output]") {
+    Pipe pipe;
+    REQUIRE(::fcntl(pipe.writer.get(), F_SETFL, O_NONBLOCK) == 0);
+    const std::string lines = many_lines(50000);
+    std::string received;
+    std::thread reader([&] { received = read_all(pipe.reader.get()); });
+    Output output(pipe.writer.get());
+    output.write(lines);
+    CHECK(output.flush());
+    pipe.writer.reset();
+    reader.join();
+    CHECK(received == lines);
+}
+
+TEST_CASE("a pipe gets pieces of whole lines that it takes at once", "[output]") {
+    Pipe pipe;
+    REQUIRE(::fcntl(pipe.reader.get(), F_SETPIPE_SZ, 4096) >= 4096);
+    const UniqueFd stop(::eventfd(1, EFD_CLOEXEC));
+    Output output(pipe.writer.get(), stop.get());
+    output.write(many_lines(2000));
+    CHECK_FALSE(output.flush());  // nobody reads, and we are asked to stop
+    CHECK(output.status() == OutputStatus::stopped);
+    pipe.writer.reset();
+    const std::string received = read_all(pipe.reader.get());
+    CHECK(!received.empty());
+    CHECK(received.back() == '\n');
+    CHECK(received == many_lines(2000).substr(0, received.size()));
+    const auto lines = static_cast<std::uint64_t>(std::count(received.begin(), received.end(), '\n'));
+    CHECK(output.dropped_lines() == 2000 - lines);
+}
+
+TEST_CASE("being asked to stop while the reader reads loses nothing", "[output]") {
+    Pipe pipe;
+    const UniqueFd stop(::eventfd(1, EFD_CLOEXEC));
+    const std::string lines = many_lines(50000);
+    std::string received;
+    std::thread reader([&] { received = read_all(pipe.reader.get()); });
+    Output output(pipe.writer.get(), stop.get());
+    output.write(lines);
+    CHECK(output.flush());
+    pipe.writer.reset();
+    reader.join();
+    CHECK(received == lines);
+}
+
+TEST_CASE("a reader that has gone is an orderly end", "[output]") {
+    ::signal(SIGPIPE, SIG_IGN);
+    Pipe pipe;
+    pipe.reader.reset();
+    Output output(pipe.writer.get());
+    output.write("one\ntwo\n");
+    CHECK_FALSE(output.flush());
+    CHECK(output.status() == OutputStatus::reader_gone);
+    CHECK_FALSE(output.error().has_value());
+    CHECK(output.dropped_lines() == 2);
+    output.write("three\n");
+    CHECK_FALSE(output.flush());
+    CHECK(output.dropped_lines() == 3);
+}
+
+TEST_CASE("a full device is an error with the kernel's words", "[output]") {
+    const UniqueFd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+    Output output(full.get());
+    output.write("one\n");
+    CHECK_FALSE(output.flush());
+    CHECK(output.status() == OutputStatus::failed);
+    REQUIRE(output.error().has_value());
+    CHECK(output.error()->message == "cannot write output: No space left on device");
+    CHECK(output.error()->exit_code == ExitCode::failed);
+}
+
+TEST_CASE("a line longer than a pipe takes at once still arrives whole", "[output]") {
+    Pipe pipe;
+    const std::string lines = "short\n" + std::string(3 * PIPE_BUF, 'x') + "\nshort\n";
+    Output output(pipe.writer.get());
+    output.write(lines);
+    CHECK(output.flush());
+    pipe.writer.reset();
+    CHECK(read_all(pipe.reader.get()) == lines);
+}
+
+TEST_CASE("reserved room holds what was asked for, however much", "[output]") {
+    Pipe pipe;
+    Output output(pipe.writer.get());
+    std::string received;
+    std::thread reader([&] { received = read_all(pipe.reader.get()); });
+    constexpr std::size_t kLine = 1024 * 1024;
+    char* room = output.reserve(kLine);
+    std::fill_n(room, kLine - 1, 'y');
+    room[kLine - 1] = '\n';
+    output.commit(room + kLine);
+    CHECK(output.flush());
+    pipe.writer.reset();
+    reader.join();
+    CHECK(received.size() == kLine);
+}
+
+}  // namespace
+}  // namespace sockeye

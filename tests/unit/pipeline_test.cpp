@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// From records to sinks: what is shown when, on built streams.
+#include "sinks/pipeline.h"
+
+#include <catch2/catch.hpp>
+
+#include "support/record_builder.h"
+
+using namespace sockeye;
+using test::kSecond;
+
+namespace {
+
+struct EventList final : EventSink {
+    std::vector<std::string> names;
+    int flushes = 0;
+    bool reader_gone = false;
+    void write(const Event& event) override { names.emplace_back(name_of(event.kind)); }
+    bool flush() override {
+        ++flushes;
+        return !reader_gone;
+    }
+};
+
+struct FrameList final : SnapshotSink {
+    std::vector<std::uint64_t> times_s;
+    void write(const Snapshot& snapshot, std::span<const Finding>) override { times_s.push_back(snapshot.ktime_ns / kSecond); }
+    bool flush() override { return true; }
+};
+
+// A run, an exec while the baseline is read, ready, an exec, two ticks, the end.
+test::RecordBuilder run_of_three_seconds() {
+    test::RecordBuilder stream;
+    stream.at(10 * kSecond).run();
+    stream.by(1, "early").exec("early", "/bin/early");
+    stream.tick(TICK_READY);
+    stream.at(11 * kSecond).by(2, "late").exec("late", "/bin/late");
+    stream.tick();
+    stream.at(12 * kSecond).tick();
+    stream.at(13 * kSecond).tick(TICK_END);
+    return stream;
+}
+
+}  // namespace
+
+TEST_CASE("events are shown from ready on", "[pipeline]") {
+    Aggregator aggregator;
+    EventList events;
+    Pipeline pipeline(aggregator, {.events = &events});
+    CHECK(pipeline.apply(run_of_three_seconds().batch()) == ReaderStatus::reads);
+    CHECK(events.names == std::vector<std::string>{"exec"});
+    CHECK(pipeline.events_shown() == 1);
+    CHECK(aggregator.snapshot({}).self.events == 2);
+}
+
+TEST_CASE("nothing is handed to the reader before ready, not even a header", "[pipeline]") {
+    Aggregator aggregator;
+    EventList events;
+    Pipeline pipeline(aggregator, {.events = &events});
+    test::RecordBuilder stream;
+    stream.run();
+    pipeline.apply(stream.take());
+    stream.by(1, "early").exec("early", "/bin/early");
+    pipeline.apply(stream.take());
+    CHECK(events.flushes == 0);
+    stream.tick(TICK_READY);
+    pipeline.apply(stream.take());
+    CHECK(events.flushes == 1);
+    CHECK(events.names.empty());
+}
+
+TEST_CASE("a stream without its beginning is shown from its first record", "[pipeline]") {
+    Aggregator aggregator;
+    EventList events;
+    Pipeline pipeline(aggregator, {.events = &events});
+    test::RecordBuilder stream;
+    stream.by(1, "late").exec("late", "/bin/late");
+    pipeline.apply(stream.batch());
+    CHECK(events.names == std::vector<std::string>{"exec"});
+}
+
+TEST_CASE("frames come at ready and at each interval, not at the end", "[pipeline]") {
+    Aggregator aggregator;
+    FrameList frames;
+    Pipeline pipeline(aggregator, {.snapshots = &frames, .moment = SnapshotMoment::each_tick});
+    pipeline.apply(run_of_three_seconds().batch());
+    pipeline.finish();
+    CHECK(frames.times_s == std::vector<std::uint64_t>{10, 11, 12});
+}
+
+TEST_CASE("a snapshot comes once, of the last moment, even if the stream was cut off", "[pipeline]") {
+    Aggregator aggregator;
+    FrameList frames;
+    Pipeline pipeline(aggregator, {.snapshots = &frames, .moment = SnapshotMoment::at_end});
+    const test::RecordBuilder stream = run_of_three_seconds();
+    pipeline.apply(std::span(stream.batch()).first(stream.batch().size() - sizeof(tick_event)));
+    CHECK(frames.times_s.empty());
+    pipeline.finish();
+    CHECK(frames.times_s == std::vector<std::uint64_t>{12});
+}
+
+TEST_CASE("a run's books see each tick, and the end once", "[pipeline]") {
+    Aggregator aggregator;
+    FrameList frames;
+    Pipeline pipeline(aggregator, {.snapshots = &frames, .moment = SnapshotMoment::whole_run});
+    pipeline.apply(run_of_three_seconds().batch());
+    pipeline.finish();
+    CHECK(frames.times_s == std::vector<std::uint64_t>{10, 11, 12, 13});
+}
+
+TEST_CASE("one batch or one record at a time: the same events and frames", "[pipeline]") {
+    const RecordBatch whole = run_of_three_seconds().batch();
+    Aggregator aggregator;
+    EventList events;
+    FrameList frames;
+    Pipeline pipeline(aggregator,
+                      {.events = &events, .snapshots = &frames, .moment = SnapshotMoment::each_tick});
+    for (std::size_t offset = 0; offset < whole.size();) {
+        const auto size = reinterpret_cast<const event_header*>(whole.data() + offset)->size;
+        pipeline.apply(std::span(whole).subspan(offset, size));
+        offset += size;
+    }
+    CHECK(events.names == std::vector<std::string>{"exec"});
+    CHECK(frames.times_s == std::vector<std::uint64_t>{10, 11, 12});
+}
+
+TEST_CASE("a reader that is gone is reported", "[pipeline]") {
+    Aggregator aggregator;
+    EventList events;
+    events.reader_gone = true;
+    Pipeline pipeline(aggregator, {.events = &events});
+    CHECK(pipeline.apply(run_of_three_seconds().batch()) == ReaderStatus::gone);
+}

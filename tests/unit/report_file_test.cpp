@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What a report may overwrite.
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "commands/report_file.h"
+#include "sinks/html_report.h"
+
+using namespace sockeye;
+
+namespace {
+
+struct Folder {
+    Folder() {
+        std::string path = std::filesystem::temp_directory_path() / "report_test.XXXXXX";
+        REQUIRE(::mkdtemp(path.data()) != nullptr);
+        root = path;
+    }
+    ~Folder() { std::filesystem::remove_all(root); }
+    [[nodiscard]] std::string file(const char* name, std::string_view content) const {
+        std::ofstream(root / name) << content;
+        return root / name;
+    }
+    std::filesystem::path root;
+};
+
+std::string content_of(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+TEST_CASE("a report is written beside its recording", "[report]") {
+    CHECK(default_report_path("load-test.sockeye") == "load-test.html");
+    CHECK(default_report_path("a.b/run") == "a.b/run.html");
+    CHECK(default_report_path("odd.html") == "odd.html.html");
+}
+
+TEST_CASE("only reports are overwritten without being asked to", "[report]") {
+    const Folder folder;
+    const std::string report = folder.file("a.html", std::string(kReportBegin) + "<html>old");
+    const std::string page = folder.file("b.html", "<!DOCTYPE html>\n<html>mine");
+    CHECK(may_write_report("--out", report, false).ok());
+    CHECK(may_write_report("--out", folder.root / "new.html", false).ok());
+    CHECK(may_write_report("--out", "-", false).ok());
+    const Result<void> refused = may_write_report("--out", page, false);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().exit_code == ExitCode::usage);
+    CHECK(may_write_report("--out", page, true).ok());
+    CHECK_FALSE(may_write_report("--out", folder.root, true).ok());
+    REQUIRE(write_report(report, "new page").ok());
+    CHECK(content_of(report) == "new page");
+    CHECK_FALSE(std::filesystem::exists(report + ".new"));
+    CHECK_FALSE(write_report(folder.root / "none/x.html", "page").ok());
+}

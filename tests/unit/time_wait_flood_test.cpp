@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// When TIME_WAITs are a finding, whom it names, and what it advises: from built snapshots.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "diagnose/diagnoses.h"
+#include "diagnose/time_wait.h"
+#include "support/event_samples.h"
+
+using namespace sockeye;
+using test::kSecond;
+using test::tcp_tuple;
+
+namespace {
+
+TimeWaitMakerRow connector(double rate, const char* to = "10.0.0.2") {
+    TimeWaitMakerRow row;
+    row.comm = Comm("python3");
+    row.pids = {812};
+    row.processes = 1;
+    row.netns = 7;
+    row.connects = true;
+    row.service = tcp_tuple("10.0.0.1", 0, to, 80);
+    row.entered = 1000;
+    row.rate_per_s = rate;
+    return row;
+}
+
+TimeWaitMakerRow acceptor(double rate) {
+    TimeWaitMakerRow row = connector(rate);
+    row.comm = Comm("nginx");
+    row.pids = {901, 902};
+    row.processes = 2;
+    row.connects = false;
+    row.service = tcp_tuple("10.0.0.2", 80);
+    return row;
+}
+
+// 1,000 ports, room for 10,000 TIME_WAITs.
+Snapshot host_with(std::vector<TimeWaitMakerRow> makers) {
+    Snapshot snapshot;
+    snapshot.ktime_ns = 100 * kSecond;
+    snapshot.interval_ns = 10 * kSecond;
+    snapshot.limits.time_wait_max = 10'000;
+    snapshot.limits.time_wait_reuse = 2;
+    for (const TimeWaitMakerRow& maker : makers) {
+        if (!maker.connects) continue;
+        DestinationRow row;
+        row.netns = maker.netns;
+        row.tuple = maker.service;
+        row.ports = 1000;
+        snapshot.destinations.push_back(row);
+    }
+    snapshot.time_wait_makers = std::move(makers);
+    return snapshot;
+}
+
+std::vector<Finding> floods_in(const Snapshot& snapshot) {
+    std::vector<Finding> findings;
+    diagnose_time_wait_flood(snapshot, History(), findings);
+    return findings;
+}
+
+bool advises(const Finding& finding, std::string_view words) {
+    return std::ranges::any_of(finding.advice, [&](const std::string& advice) { return advice.find(words) != std::string::npos; });
+}
+
+}  // namespace
+
+TEST_CASE("a few TIME_WAITs are no flood", "[time_wait_flood]") {
+    CHECK(floods_in(host_with({connector(1), acceptor(1)})).empty());
+    CHECK(floods_in(host_with({})).empty());
+}
+
+TEST_CASE("TIME_WAITs that will take more ports than there are make the finding critical", "[time_wait_flood]") {
+    const std::vector<Finding> findings = floods_in(host_with({connector(20)}));
+    REQUIRE(findings.size() == 1);
+    CHECK(findings[0].severity == Severity::critical);
+    CHECK(findings[0].owner.pid == 812);
+    CHECK(findings[0].title ==
+          "python3 (812) makes 20.0 TIME_WAIT a second, closing first to 10.0.0.2:80: 1,000 in steady state");
+    CHECK(advises(findings[0], "keep-alive"));
+    CHECK(advises(findings[0], "net.ipv4.tcp_tw_reuse=1 (now 2)"));
+    CHECK_FALSE(advises(findings[0], "IP_BIND_ADDRESS_NO_PORT"));
+    CHECK_FALSE(advises(findings[0], "tcp_max_tw_buckets"));
+}
+
+TEST_CASE("over loopback the kernel reuses ports in TIME_WAIT, so nothing will fail", "[time_wait_flood]") {
+    const std::vector<Finding> findings = floods_in(host_with({connector(20, "127.0.0.1")}));
+    REQUIRE(findings.size() == 1);
+    CHECK(findings[0].severity == Severity::warning);
+    CHECK_FALSE(advises(findings[0], "tcp_tw_reuse"));
+}
+
+TEST_CASE("who binds before it connects is told of the option that keeps ports shared", "[time_wait_flood]") {
+    Snapshot host = host_with({connector(20)});
+    ProcessRow process;
+    process.pid = 812;
+    process.connects = 100;
+    process.bound_connects = 100;
+    host.processes.push_back(process);
+    CHECK(advises(floods_in(host)[0], "IP_BIND_ADDRESS_NO_PORT"));
+}
+
+TEST_CASE("a server that closes first takes room in the table, not ports", "[time_wait_flood]") {
+    const std::vector<Finding> findings = floods_in(host_with({acceptor(100)}));
+    REQUIRE(findings.size() == 1);
+    CHECK(findings[0].severity == Severity::warning);  // 6,000 of 10,000
+    CHECK(findings[0].owner.pid == 0);
+    CHECK(findings[0].title.starts_with("nginx (2 processes) makes 100 TIME_WAIT a second, closing first at 10.0.0.2:80"));
+    CHECK(advises(findings[0], "clients close first"));
+    CHECK(advises(findings[0], "tcp_max_tw_buckets"));
+    CHECK_FALSE(advises(findings[0], "ip_local_port_range"));
+}
+
+TEST_CASE("a full table is critical, and the small makers beside the flood are not named", "[time_wait_flood]") {
+    TimeWaitMakerRow small = acceptor(1);
+    small.comm = Comm("sshd");
+    const std::vector<Finding> findings = floods_in(host_with({acceptor(300), small}));
+    REQUIRE(findings.size() == 1);
+    CHECK(findings[0].severity == Severity::critical);
+    CHECK(findings[0].owner.comm.view() == "nginx");
+}
+
+TEST_CASE("connections that skip TIME_WAIT are critical whatever the rate", "[time_wait_flood]") {
+    Snapshot host = host_with({acceptor(10)});
+    host.delta.time_wait_overflows = 1;
+    REQUIRE(floods_in(host).size() == 1);
+    CHECK(floods_in(host)[0].severity == Severity::critical);
+}
+
+TEST_CASE("what is projected is a minute's worth, no more than the ports allow, less what is reused", "[time_wait_flood]") {
+    const Snapshot host = host_with({connector(10), connector(500, "10.0.0.3"), acceptor(2), connector(10, "127.0.0.1")});
+    const TimeWaitOutlook outlook(host);
+    CHECK(outlook.of(host.time_wait_makers[0]) == 600);
+    CHECK(outlook.of(host.time_wait_makers[1]) == 1000);
+    CHECK(outlook.of(host.time_wait_makers[2]) == 120);
+    // 1000 ports, 600 connections a minute: 1000 x (1 - e^-0.6).
+    CHECK(outlook.of(host.time_wait_makers[3]) == Approx(451.19).margin(0.01));
+    CHECK(outlook.total() == Approx(2171.19).margin(0.01));
+    CHECK(outlook.in(7) == outlook.total());
+    CHECK(outlook.in(8) == 0);
+}
+
+TEST_CASE("a proxy that floods through forty services, none of them much, is named once", "[time_wait_flood]") {
+    std::vector<TimeWaitMakerRow> makers;
+    for (int nth = 0; nth < 40; ++nth) {
+        TimeWaitMakerRow row = connector(1.5, fmt::format("10.0.1.{}", nth + 1).c_str());  // 90 of 1,000 ports each
+        row.comm = Comm("envoy");
+        makers.push_back(row);
+    }
+    const std::vector<Finding> findings = floods_in(host_with(makers));
+    REQUIRE(findings.size() == 1);
+    CHECK(findings[0].severity == Severity::notice);  // 3,600 of 10,000
+    CHECK(findings[0].owner.pid == 812);
+    CHECK(findings[0].title ==
+          "envoy (812) makes 60.0 TIME_WAIT a second, closing first to 40 services: 3,600 in steady state");
+}
+
+TEST_CASE("beside a great maker the small ones of one name are told of if they are a tenth together", "[time_wait_flood]") {
+    std::vector<TimeWaitMakerRow> makers{acceptor(100)};
+    for (int nth = 0; nth < 10; ++nth) makers.push_back(connector(1.5, fmt::format("10.0.1.{}", nth + 1).c_str()));
+    std::vector<Finding> findings = floods_in(host_with(makers));
+    REQUIRE(findings.size() == 2);  // 6,000 and 900
+    CHECK(findings[0].owner.comm.view() == "nginx");
+    CHECK(findings[1].title.find("closing first to 10 services: 900 in steady state") != std::string::npos);
+    makers.resize(6);
+    CHECK(floods_in(host_with(makers)).size() == 1);
+}
+
+TEST_CASE("a flood of many small makers of many names is told of though none is named for it", "[time_wait_flood]") {
+    std::vector<TimeWaitMakerRow> makers;
+    for (int nth = 0; nth < 100; ++nth) {
+        TimeWaitMakerRow row = acceptor(1);
+        row.comm = Comm(fmt::format("worker-{}", nth));
+        makers.push_back(row);
+    }
+    makers[41].rate_per_s = 1.5;
+    const std::vector<Finding> findings = floods_in(host_with(makers));
+    REQUIRE(findings.size() == 1);
+    CHECK(findings[0].severity == Severity::warning);  // 6,030 of 10,000
+    CHECK(findings[0].owner.pid == 0);
+    CHECK(findings[0].title ==
+          "100 makers in network namespace 7, none with a tenth of it, make 101 TIME_WAIT a second, "
+          "closing first: 6,030 in steady state");
+    const auto greatest = std::ranges::find(findings[0].evidence, "greatest", &Evidence::name);
+    REQUIRE(greatest != findings[0].evidence.end());
+    CHECK(std::get<std::string>(greatest->value).starts_with("worker-41 at 10.0.0.2:80 1.5 %"));
+}
+
+TEST_CASE("inferred TIME_WAITs beyond tcp_max_tw_buckets are told as such, each namespace for itself", "[time_wait_flood]") {
+    Snapshot host = host_with({});
+    host.tcp_states_by_netns[7][WIRE_TCP_TIME_WAIT] = 12'500;  // of 10,000
+    host.tcp_states_by_netns[8][WIRE_TCP_TIME_WAIT] = 9'000;
+    host.limits_by_netns[9].time_wait_max = 100;
+    host.tcp_states_by_netns[9][WIRE_TCP_TIME_WAIT] = 101;
+    CHECK(time_wait_over_limit(host) == 2501);
+    host.time_wait_exact = true;
+    CHECK(time_wait_over_limit(host) == 0);
+}

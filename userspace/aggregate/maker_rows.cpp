@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Rows of makers of TIME_WAIT.
+#include <algorithm>
+#include <cstring>
+
+#include "aggregate/snapshot_rows.h"
+
+namespace sockeye {
+namespace {
+
+void count_present(Model& model) {
+    model.time_wait_makers.clear_present();
+    model.sockets.for_each([&](std::uint32_t, const SocketEntry& socket) {
+        if (!socket.is_tcp() || socket.state != WIRE_TCP_TIME_WAIT) return;
+        model.time_wait_makers.count_present(socket, model.processes);
+    });
+}
+
+bool more(const TimeWaitMakerRow& a, const TimeWaitMakerRow& b) {
+    if (a.rate_per_s != b.rate_per_s) return a.rate_per_s > b.rate_per_s;
+    if (a.time_wait != b.time_wait) return a.time_wait > b.time_wait;
+    if (a.entered != b.entered) return a.entered > b.entered;
+    if (a.netns != b.netns) return a.netns < b.netns;
+    if (const int order = std::memcmp(&a.service, &b.service, sizeof(a.service)); order != 0) return order < 0;
+    return a.comm.view() != b.comm.view() ? a.comm.view() < b.comm.view() : a.cgroup < b.cgroup;
+}
+
+}  // namespace
+
+std::vector<TimeWaitMakerRow> time_wait_maker_rows(Model& model, const RowFilter& filter, Makers makers,
+                                                   std::uint64_t interval_ns, Samples samples) {
+    std::vector<TimeWaitMakerRow> rows;
+    if (makers == Makers::none) return rows;
+    if (makers == Makers::counted) count_present(model);
+    model.time_wait_makers.settle(model.processes);
+    model.time_wait_makers.for_each([&](TimeWaitMaker& maker) {
+        TimeWaitMakerRow row;
+        row.comm = maker.comm;
+        for (const std::uint32_t pid : maker.pids) {
+            if (pid != 0) row.pids.push_back(pid);
+        }
+        row.processes = maker.processes;
+        row.cgroup = maker.cgroup;
+        row.container = maker.container;
+        row.netns = maker.netns;
+        row.connects = maker.connects;
+        row.service = maker.service;
+        if (makers == Makers::counted) row.time_wait = maker.present;
+        row.entered = maker.entered;
+        row.closed_by_both = maker.closed_by_both;
+        if (interval_ns != 0) {
+            row.rate_per_s =
+                static_cast<double>(maker.entered - maker.entered_before) * 1e9 / static_cast<double>(interval_ns);
+        }
+        if (samples == Samples::taken) maker.entered_before = maker.entered;
+        const bool idle = row.time_wait.value_or(0) == 0 && row.rate_per_s.value_or(0) == 0;
+        if (!idle && filter.takes(row)) rows.push_back(std::move(row));
+    });
+    std::ranges::sort(rows, more);
+    return rows;
+}
+
+}  // namespace sockeye

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Slots are 16 bits wide because every socket entry holds one; they are given out again when a
+// namespace has gone.
+#include "aggregate/netns_table.h"
+
+#include <algorithm>
+
+namespace sockeye {
+namespace {
+
+constexpr std::size_t kMostSlots = 65535;
+
+}  // namespace
+
+std::uint16_t NetnsTable::find_or_make(std::uint32_t netns) {
+    if (const auto found = slots_.find(netns); found != slots_.end()) return found->second;
+    std::uint16_t slot = 0;
+    if (!free_.empty()) {
+        slot = free_.back();
+        free_.pop_back();
+    } else if (rows_.size() < kMostSlots) {
+        slot = static_cast<std::uint16_t>(rows_.size());
+        rows_.emplace_back();
+    }
+    rows_[slot] = slot == 0 ? rows_[0] : NetnsRow{};
+    rows_[slot].in_use = true;
+    rows_[slot].netns = slot == 0 ? 0 : netns;
+    if (slot != 0) slots_.emplace(netns, slot);
+    return slot;
+}
+
+void NetnsTable::tried(std::uint32_t netns, std::string_view name, int error, std::uint64_t ktime_ns) {
+    if (error == 0 && refusals_.empty()) return;
+    const std::pair<std::uint32_t, std::string> key(netns, name);
+    if (error == 0) {
+        refusals_.erase(key);
+    } else {
+        refusals_[key] = {.error = error, .tried_ns = ktime_ns};
+    }
+}
+
+void NetnsTable::collect(std::uint64_t before_ns) {
+    std::erase_if(refusals_, [&](const auto& refusal) { return refusal.second.tried_ns < before_ns; });
+    for (std::size_t slot = 1; slot < rows_.size(); ++slot) {
+        NetnsRow& row = rows_[slot];
+        if (!row.in_use || row.sockets != 0) continue;
+        const bool read_lately = std::ranges::any_of(
+            row.sweeps, [&](const TableSweep& sweep) { return sweep.begin_ns >= before_ns && sweep.begin_ns != 0; });
+        if (read_lately) continue;
+        slots_.erase(row.netns);
+        row = NetnsRow{};
+        free_.push_back(static_cast<std::uint16_t>(slot));
+    }
+}
+
+}  // namespace sockeye

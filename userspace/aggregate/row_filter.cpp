@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Rows are dressed up as events, so that one function decides what matches.
+#include "aggregate/row_filter.h"
+
+#include <algorithm>
+
+namespace sockeye {
+namespace {
+
+void describe(Event& event, const Process& process, ProcessPlace& place) {
+    event.owner.pid = process.tgid;
+    event.owner.comm = process.comm;
+    place = {process.cgroup, process.container};
+}
+
+}  // namespace
+
+RowFilter::RowFilter(const Filter* filter, const Filter& followed) {
+    if (filter == nullptr) return;
+    Filter rows = *filter;
+    if (rows.follow) rows.pids.insert(followed.pids.begin(), followed.pids.end());
+    // Which kinds of events are shown says nothing of rows.
+    rows.kinds.reset();
+    rows.failed_only = false;
+    sockets_ = rows;
+    processes_ = Filter{.pids = rows.pids, .comms = rows.comms, .cgroups = rows.cgroups, .containers = rows.containers};
+    connects_ = rows;
+    connects_->states.reset();
+    connects_->local_ports.clear();
+    destinations_ = rows;
+    destinations_->pids.clear();
+    destinations_->comms.clear();
+    destinations_->cgroups.clear();
+    destinations_->containers.clear();
+    destinations_->states.reset();
+    destinations_->local_ports.clear();
+}
+
+bool RowFilter::takes_netns(std::uint32_t netns) const {
+    return !sockets_ || sockets_->netns.empty() ||
+           std::ranges::find(sockets_->netns, netns) != sockets_->netns.end();
+}
+
+bool RowFilter::takes(const Process& process) const {
+    if (!processes_) return true;
+    Event event;
+    event.kind = EventKind::exec;
+    event.detail = ProcessExec{};
+    ProcessPlace place;
+    describe(event, process, place);
+    return matches(*processes_, event, place);
+}
+
+bool RowFilter::takes(const SocketEntry& socket, const Process* owner) const {
+    if (!sockets_) return true;
+    Event event;
+    event.kind = EventKind::tcp_state;
+    event.detail = TcpStateChange{.old_state = socket.state, .new_state = socket.state};
+    event.socket = {socket.id, socket.netns, socket.tuple};
+    ProcessPlace place;
+    if (owner != nullptr) describe(event, *owner, place);
+    return matches(*sockets_, event, place);
+}
+
+bool RowFilter::takes(const DestinationRow& row) const {
+    if (!destinations_) return true;
+    Event event;
+    event.kind = EventKind::connect;
+    event.detail = SocketCall{};
+    event.socket = {0, row.netns, row.tuple};
+    return matches(*destinations_, event, {});
+}
+
+bool RowFilter::takes(const ConnectRow& row) const {
+    if (!connects_) return true;
+    Event event;
+    event.kind = EventKind::connect;
+    event.detail = SocketCall{};
+    event.socket = {0, row.netns, row.remote};
+    event.owner.pid = row.pid;
+    event.owner.comm = row.comm;
+    return matches(*connects_, event, {row.cgroup, row.container});
+}
+
+bool RowFilter::takes(const TimeWaitMakerRow& row) const {
+    if (!sockets_) return true;
+    Event event;
+    event.kind = EventKind::tcp_state;
+    event.detail = TcpStateChange{.old_state = WIRE_TCP_TIME_WAIT, .new_state = WIRE_TCP_TIME_WAIT};
+    event.socket = {0, row.netns, row.service};
+    event.owner.comm = row.comm;
+    const ProcessPlace place{row.cgroup, row.container};
+    if (row.pids.empty()) return matches(*sockets_, event, place);
+    return std::ranges::any_of(row.pids, [&](std::uint32_t pid) {
+        event.owner.pid = pid;
+        return matches(*sockets_, event, place);
+    });
+}
+
+}  // namespace sockeye

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// TimeWaitMakers: who makes TIME_WAIT toward which service: processes of one name and cgroup (so of one container) are
+// one maker for each address and port, in each network namespace, that they connect to or accept at. A process whose
+// cgroup has not been read yet is a maker of its own until settle(). Bounded: past its limit the newest go to one row.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "aggregate/hash_index.h"
+#include "aggregate/process_table.h"
+#include "aggregate/socket_entry.h"
+
+namespace sockeye {
+
+struct TimeWaitMaker {
+    Comm comm;                      // empty: unknown
+    std::string cgroup, container;  // cgroup empty: unknown
+    std::uint32_t process = 0;      // ProcessTable, whose cgroup may yet be read; 0: it is known, or not to be
+    std::uint64_t life_ns = 0;      // and in which of its lives
+    std::uint32_t netns = 0;
+    socket_tuple service{};  // connectors: lport 0; acceptors: raddr and rport 0
+    bool connects = false;   // our end connected; else it accepted
+    bool exists = false;
+
+    std::array<std::uint32_t, 8> pids{};  // some of them, the newest last
+    std::uint32_t processes = 0;          // all; one that comes back after eight others counts again
+    std::uint64_t entered = 0;            // since restart()
+    std::uint64_t entered_before = 0;     // at the snapshot that rates are measured against
+    std::uint64_t closed_by_both = 0;     // of those that entered; the others were closed by this end
+    std::uint64_t present = 0;            // as of the last count_present()
+};
+
+class TimeWaitMakers {
+public:
+    static constexpr std::uint32_t kMostMakers = 4096;
+
+    TimeWaitMakers() : pool_(2) {}  // 1: all others
+
+    // The socket has become TIME_WAIT. `owner`: its process's number in the table, 0: not known.
+    void entered(const SocketEntry& socket, const ProcessTable& processes);
+    // One of those that are there now.
+    void count_present(const SocketEntry& socket, const ProcessTable& processes) { ++at(socket, processes).present; }
+    void clear_present() {
+        for (TimeWaitMaker& maker : pool_) maker.present = 0;
+    }
+    // To be called when all cgroups have been read that can be: joins the makers that were apart until then.
+    void settle(const ProcessTable& processes);
+    // Counts begin anew.
+    void restart();
+
+    template <typename Visit>
+    void for_each(Visit visit) {
+        for (std::size_t index = 1; index < pool_.size(); ++index) {
+            if (pool_[index].exists) visit(pool_[index]);
+        }
+    }
+
+private:
+    TimeWaitMaker& at(const SocketEntry& socket, const ProcessTable& processes);
+    [[nodiscard]] std::uint32_t find(const TimeWaitMaker& like, std::uint32_t hash) const;
+
+    std::vector<TimeWaitMaker> pool_;
+    std::vector<std::uint32_t> free_;
+    HashIndex index_;
+    std::size_t unsettled_ = 0;  // makers with a process to learn of
+};
+
+}  // namespace sockeye

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "diagnose/history.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sockeye {
+
+void History::add(const Snapshot& snapshot) {
+    const std::size_t count = moments_.size();
+    if (count >= 2 && moments_[count - 1].ktime_ns < moments_[count - 2].ktime_ns + kSpacingNs) moments_.pop_back();
+    moments_.push_back({.ktime_ns = snapshot.ktime_ns,
+                        .time_wait = snapshot.tcp_states[WIRE_TCP_TIME_WAIT],
+                        .files_open = snapshot.limits.files_open,
+                        .total = snapshot.total});
+    while (moments_.front().ktime_ns + kWindowNs < snapshot.ktime_ns) moments_.pop_front();
+
+    const std::uint64_t now = snapshot.ktime_ns;
+    if (snapshot.limits.files_max != 0)
+        files_.add(now, static_cast<double>(snapshot.limits.files_open), kGrowthWindowNs);
+    for (const ProcessRow& row : snapshot.processes) {
+        if (!row.alive || !row.fds.open.has_value()) continue;
+        if (descriptors_.size() >= kMostProcesses && !descriptors_.contains(row.pid)) continue;
+        Descriptors& entry = descriptors_[row.pid];
+        if (entry.comm != row.comm) entry = Descriptors{.comm = row.comm, .series = {}};
+        entry.series.add(now, static_cast<double>(*row.fds.open), kGrowthWindowNs);
+        entry.seen_ns = now;
+    }
+    std::erase_if(descriptors_, [now](const auto& entry) { return entry.second.seen_ns != now; });
+    for (const ContainerRow& row : snapshot.containers)
+        containers_[row.container].add(now, static_cast<double>(row.descriptors), kGrowthWindowNs);
+    std::erase_if(containers_, [now](const auto& entry) { return entry.second.points().back().ktime_ns != now; });
+    for (const ListenerRow& row : snapshot.listeners) {
+        Listener& entry = listeners_[row.socket.id];
+        entry.overflows_before = entry.seen_ns == 0 ? row.overflows.value_or(0) : entry.overflows;
+        entry.overflows = row.overflows.value_or(0);
+        entry.highest_queue = std::max(entry.highest_queue, row.accept_queue);
+        entry.seen_ns = now;
+    }
+    std::erase_if(listeners_, [now](const auto& entry) { return entry.second.seen_ns != now; });
+    add_connects(snapshot);
+}
+
+History::ConnectsKey History::key_of(const ConnectRow& row) {
+    const std::string remote(reinterpret_cast<const char*>(&row.remote), sizeof(row.remote));
+    return {row.pid, std::string(row.comm.view()), row.cgroup, row.netns, remote};
+}
+
+void History::add_connects(const Snapshot& snapshot) {
+    const std::uint64_t now = snapshot.ktime_ns;
+    for (const ConnectRow& row : snapshot.connects) {
+        ConnectsWindow& window = connects_[key_of(row)];
+        const Connects outcomes{.ktime_ns = now, .established = row.established, .failed = row.failed};
+        if (window.seen_ns == 0) {
+            window.second = outcomes;
+        } else if (now >= window.second.ktime_ns + kConnectsWindowNs) {
+            window.first = std::exchange(window.second, outcomes);
+            window.is_new = false;
+        }
+        window.seen_ns = now;
+    }
+    std::erase_if(connects_, [now](const auto& entry) { return entry.second.seen_ns != now; });
+}
+
+const History::Connects* History::connects_before(const ConnectRow& row) const {
+    const auto found = connects_.find(key_of(row));
+    return found == connects_.end() || found->second.is_new ? nullptr : &found->second.first;
+}
+
+const Series* History::descriptors_of(std::uint32_t pid) const {
+    const auto found = descriptors_.find(pid);
+    return found == descriptors_.end() ? nullptr : &found->second.series;
+}
+
+const History::Listener* History::listener(std::uint64_t socket) const {
+    const auto found = listeners_.find(socket);
+    return found == listeners_.end() ? nullptr : &found->second;
+}
+
+}  // namespace sockeye

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Destinations whose ephemeral ports have run out, or will within minutes.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <string>
+
+#include "base/format.h"
+#include "diagnose/diagnoses.h"
+#include "events/socket_view.h"
+
+namespace sockeye {
+
+namespace {
+
+constexpr double kSoonS = 600, kNowS = 60;
+
+std::string address_text(const EndpointView& side) {
+    if (side.address == nullptr) return "?";
+    char text[kAddressMax];
+    return {text, write_address(text, *side.address, side.family)};
+}
+
+std::string duration_text(double seconds) {
+    return format_duration(std::chrono::nanoseconds(static_cast<std::int64_t>(std::min(seconds, 1e9) * 1e9)));
+}
+
+std::vector<std::string> advice_for(const DestinationRow& row) {
+    const bool waiting = row.time_wait * 2 > row.in_use;
+    return {waiting ? "use connections again instead of opening new ones: most of these ports wait in TIME_WAIT, each "
+                      "for 60 s"
+                    : "close connections that are not needed, or share them: most of these ports belong to open ones",
+            "or use more addresses, at either end: ports are counted for each source address, destination address and "
+            "destination port",
+            "or widen net.ipv4.ip_local_port_range of that namespace, which buys time"};
+}
+
+Finding finding_of(const DestinationRow& row, std::optional<double> exhausted_in_s) {
+    const EndpointView remote = remote_endpoint(row.tuple);
+    const std::string destination = format_endpoint(remote.address, remote.port, remote.family);
+    const std::string from = address_text(local_endpoint(row.tuple));
+    Finding finding;
+    finding.rule = "port_exhaustion";
+    finding.subject = fmt::format("{} {} {}", row.netns, from, destination);
+    finding.severity = exhausted_in_s.value_or(kSoonS) < kNowS ? Severity::critical : Severity::warning;
+    finding.title = exhausted_in_s.value_or(0) > 0
+                        ? fmt::format("the ports from {} to {} run out in {}", from, destination,
+                                      duration_text(*exhausted_in_s))
+                        : fmt::format("the ports from {} to {} have run out", from, destination);
+    if (row.refused != 0) {
+        finding.severity = Severity::critical;
+        finding.owner = row.first_refused;
+        finding.title = fmt::format("the ports from {} to {} ran out: {} connects failed with EADDRNOTAVAIL, first {} ({})",
+                                    from, destination, row.refused, row.first_refused.comm.view(),
+                                    row.first_refused.pid);
+    }
+    finding.evidence = {
+        {"netns", std::uint64_t{row.netns}},
+        {"laddr", from},
+        {"raddr", address_text(remote)},
+        {"rport", std::uint64_t{remote.port}},
+        {"in_use", row.in_use},
+        {"time_wait", row.time_wait},
+        {"ports", std::uint64_t{row.ports}},
+        {"headroom", row.headroom},
+        {"rate_per_s", row.rate_per_s.has_value() ? EvidenceValue(*row.rate_per_s) : EvidenceValue()},
+        {"exhausted_in_s", exhausted_in_s.has_value() ? EvidenceValue(*exhausted_in_s) : EvidenceValue()},
+        {"refused", row.refused},
+    };
+    finding.advice = advice_for(row);
+    return finding;
+}
+
+}  // namespace
+
+void diagnose_port_headroom(const Snapshot& now, const History&, std::vector<Finding>& findings) {
+    for (const DestinationRow& row : now.destinations) {
+        if (row.exhausted_in_s.value_or(kSoonS) < kSoonS || row.refused != 0)
+            findings.push_back(finding_of(row, row.exhausted_in_s));
+    }
+}
+
+}  // namespace sockeye

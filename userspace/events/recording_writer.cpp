@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <array>
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "events/recording.h"
+#include "sockeye/event.h"
+
+namespace sockeye {
+
+namespace {
+
+std::uint32_t crc_of(const void* bytes, std::size_t size) {
+    return static_cast<std::uint32_t>(::crc32_z(0, static_cast<const Bytef*>(bytes), size));
+}
+
+template <typename Header>
+std::array<std::byte, sizeof(Header)> sealed(Header header) {
+    header.crc = crc_of(&header, sizeof(header) - sizeof(header.crc));
+    std::array<std::byte, sizeof(Header)> bytes{};
+    std::memcpy(bytes.data(), &header, sizeof(header));
+    return bytes;
+}
+
+}  // namespace
+
+Result<RecordingWriter> RecordingWriter::create(const std::string& path) {
+    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    if (!fd.valid())
+        return Error(fmt::format("FILE: '{}' cannot be written: {}", path, std::strerror(errno)), ExitCode::usage);
+    RecordingWriter writer(path, std::move(fd));
+    if (Result<void> written = writer.write_all(sealed(RecordingFileHeader{})); !written) return written.error();
+    return writer;
+}
+
+Result<void> RecordingWriter::append(std::span<const std::byte> records) {
+    while (!records.empty()) {
+        event_header header{};
+        assert(records.size() >= sizeof(header));
+        std::memcpy(&header, records.data(), sizeof(header));
+        assert(header.size >= sizeof(header) && header.size <= records.size());
+        pending_.insert(pending_.end(), records.begin(), records.begin() + header.size);
+        ++pending_records_;
+        records = records.subspan(header.size);
+        if (pending_.size() < kBlockTargetBytes) continue;
+        if (Result<void> written = write_block(); !written) return written;
+    }
+    return {};
+}
+
+Result<void> RecordingWriter::flush() { return pending_.empty() ? Result<void>() : write_block(); }
+
+Result<void> RecordingWriter::finish() {
+    if (Result<void> flushed = flush(); !flushed) return flushed;
+    if (Result<void> written = write_block(); !written) return written;  // without records: the end block
+    // Pipes and some pseudo files cannot be synchronised; what is written to them has arrived.
+    if (::fsync(fd_.get()) != 0 && errno != EINVAL && errno != EROFS) {
+        return Error(fmt::format("cannot make recording {} durable: {}", path_, std::strerror(errno)));
+    }
+    return {};
+}
+
+Result<void> RecordingWriter::write_block() {
+    const auto header = sealed(RecordingBlockHeader{
+        .records_before = records_written_,
+        .number = blocks_,
+        .records = pending_records_,
+        .payload_bytes = static_cast<std::uint32_t>(pending_.size()),
+        .payload_crc = crc_of(pending_.data(), pending_.size()),
+    });
+    pending_.insert(pending_.begin(), header.begin(), header.end());
+    Result<void> written = write_all(pending_);
+    pending_.clear();
+    const std::uint32_t records = std::exchange(pending_records_, 0);
+    if (!written) return written;
+    records_written_ += records;
+    ++blocks_;
+    return {};
+}
+
+Result<void> RecordingWriter::write_all(std::span<const std::byte> bytes) {
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+        const ssize_t written = ::write(fd_.get(), bytes.data() + done, bytes.size() - done);
+        if (written >= 0) {
+            done += static_cast<std::size_t>(written);
+            continue;
+        }
+        if (errno == EINTR) continue;
+        const int error = errno;
+        // Half a block is no use and would only be reported as damage. Where it can't be cut off (a pipe) the
+        // reader sees it for what it is.
+        const bool cut = ::ftruncate(fd_.get(), static_cast<off_t>(file_bytes_)) == 0;
+        return Error(fmt::format(
+            "cannot write recording {} past {} bytes: {}; its first {} records can be replayed{}", path_,
+            file_bytes_, std::strerror(error), records_written_, cut ? "" : ", an unfinished block follows them"));
+    }
+    file_bytes_ += bytes.size();
+    return {};
+}
+
+}  // namespace sockeye

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// /proc/sys/net shows the namespace of whoever opens a file there.
+#include "probes/netns_limits.h"
+
+#include "base/proc_text.h"
+#include "sockeye/event.h"
+
+namespace sockeye {
+
+void append_netns_stats(std::uint32_t netns, std::uint64_t ktime_ns, RecordBatch& batch) {
+    const std::vector<std::uint64_t> ports = numbers_in(read_text("/proc/sys/net/ipv4/ip_local_port_range"));
+    if (ports.size() != 2) return;
+    netns_stats_event record{};
+    record.header.kind = WIRE_netns_stats;
+    record.header.size = sizeof(record);
+    record.header.ktime_ns = ktime_ns;
+    record.netns = netns;
+    record.port_low = static_cast<se_u16>(ports[0]);
+    record.port_high = static_cast<se_u16>(ports[1]);
+    record.reserved_ports =
+        ports_within(read_text("/proc/sys/net/ipv4/ip_local_reserved_ports"), ports[0], ports[1]);
+    const std::vector<std::uint64_t> most = numbers_in(read_text("/proc/sys/net/ipv4/tcp_max_tw_buckets"));
+    if (!most.empty()) record.time_wait_max = static_cast<se_u32>(most.front());
+    const std::vector<std::uint64_t> reuse = numbers_in(read_text("/proc/sys/net/ipv4/tcp_tw_reuse"));
+    if (!reuse.empty()) record.time_wait_reuse = static_cast<se_u32>(reuse.front()) + 1;
+    append_record(batch, record);
+}
+
+}  // namespace sockeye
