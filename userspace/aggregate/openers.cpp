@@ -5,16 +5,13 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/format.h"
+
 namespace sockeye {
 namespace {
 
 // A series is thinned to half when it is full, so that it always reaches back to its beginning.
 constexpr std::size_t kMostSamples = 128;
-
-template <std::size_t N>
-std::string text_in(const char (&field)[N]) {
-    return {field, strnlen(field, N)};
-}
 
 void carry_on(std::vector<GrowthSample>& growth, const GrowthSample& sample) {
     if (!growth.empty() && growth.back().ktime_ns == sample.ktime_ns) {
@@ -115,10 +112,10 @@ void Openers::frame(const stack_frame_event& record) {
     if (record.index >= record.count || (ways_.size() >= kMostWays && !ways_.contains(record.frames))) return;
     Way& way = ways_[record.frames];
     way.frames.resize(record.count);
-    way.frames[record.index] = {.function = text_in(record.function),
-                                .module = text_in(record.module),
-                                .source = text_in(record.source),
-                                .build_id = text_in(record.build_id),
+    way.frames[record.index] = {.function = std::string(text_in(record.function)),
+                                .module = std::string(text_in(record.module)),
+                                .source = std::string(text_in(record.source)),
+                                .build_id = std::string(text_in(record.build_id)),
                                 .line = record.line,
                                 .address = record.address,
                                 .offset = record.offset};

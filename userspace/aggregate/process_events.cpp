@@ -2,20 +2,14 @@
 // The exit record of a process comes before its descriptors are closed, so the dead are kept for a while.
 #include "aggregate/process_events.h"
 
-#include <cstring>
-
 #include "aggregate/container_id.h"
+#include "base/format.h"
 
 namespace sockeye {
 namespace {
 
 constexpr std::size_t kMostDead = 4096;
 constexpr std::uint64_t kSecond = 1'000'000'000;
-
-template <std::size_t N>
-std::string_view text_in(const char (&field)[N]) {
-    return {field, strnlen(field, N)};
-}
 
 }  // namespace
 

@@ -5,15 +5,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/format.h"
+
 namespace sockeye {
-namespace {
-
-template <std::size_t N>
-std::string_view text_in(const char (&field)[N]) {
-    return {field, strnlen(field, N)};
-}
-
-}  // namespace
 
 void RunRecords::run(const run_event& record) {
     RunState& run = model_.run;

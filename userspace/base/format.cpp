@@ -12,7 +12,7 @@ namespace sockeye {
 
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kSecondNs = 1'000'000'000;
 
 char* write_digits(char* out, std::uint64_t number, int digits) {
     for (int at = digits - 1; at >= 0; --at) {
@@ -112,22 +112,22 @@ void TimestampWriter::render_second(std::int64_t second) {
 }
 
 char* TimestampWriter::write_rfc3339(char* out, std::int64_t wall_ns) {
-    if (wall_ns / kSecond != second_) render_second(wall_ns / kSecond);
+    if (wall_ns / kSecondNs != second_) render_second(wall_ns / kSecondNs);
     out = write_text(out, {text_.data(), text_.size()});
-    out = write_digits(out, static_cast<std::uint64_t>(wall_ns % kSecond), 9);
+    out = write_digits(out, static_cast<std::uint64_t>(wall_ns % kSecondNs), 9);
     *out++ = 'Z';
     return out;
 }
 
 char* TimestampWriter::write_clock(char* out, std::int64_t wall_ns) {
-    if (wall_ns / kSecond != second_) render_second(wall_ns / kSecond);
+    if (wall_ns / kSecondNs != second_) render_second(wall_ns / kSecondNs);
     out = write_text(out, {text_.data() + 11, 9});
-    return write_digits(out, static_cast<std::uint64_t>(wall_ns % kSecond / 1000), 6);
+    return write_digits(out, static_cast<std::uint64_t>(wall_ns % kSecondNs / 1000), 6);
 }
 
 std::int64_t wall_time_ns(std::uint64_t ktime_ns, std::int64_t wall_offset_ns) {
     // A corrupted offset must neither overflow nor print a year that has no four digits.
-    constexpr std::int64_t kLast = 253'402'300'799 / 40 * kSecond;  // year 2170
+    constexpr std::int64_t kLast = 253'402'300'799 / 40 * kSecondNs;  // year 2170
     std::int64_t wall = 0;
     if (ktime_ns > static_cast<std::uint64_t>(kLast) ||
         __builtin_add_overflow(static_cast<std::int64_t>(ktime_ns), wall_offset_ns, &wall)) {
@@ -207,8 +207,8 @@ std::string format_duration(std::chrono::nanoseconds duration) {
     const double value = static_cast<double>(ns);
     if (ns < 1000) return fmt::format("{}ns", ns);
     if (ns < 1'000'000) return fmt::format("{:.1f}us", value / 1e3);
-    if (ns < kSecond) return fmt::format("{:.2f}ms", value / 1e6);
-    const std::int64_t seconds = ns / kSecond;
+    if (ns < kSecondNs) return fmt::format("{:.2f}ms", value / 1e6);
+    const std::int64_t seconds = ns / kSecondNs;
     if (seconds < 100) return fmt::format("{:.1f}s", value / 1e9);
     if (seconds < 3600) return fmt::format("{}m{:02}s", seconds / 60, seconds % 60);
     if (seconds < 48 * 3600) return fmt::format("{}h{:02}m", seconds / 3600, seconds / 60 % 60);

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -18,6 +19,12 @@ namespace sockeye {
 inline char* write_text(char* out, std::string_view text) {
     if (!text.empty()) std::memcpy(out, text.data(), text.size());
     return out + text.size();
+}
+
+// A record's text field: up to its first zero byte, or all of it.
+template <std::size_t N>
+std::string_view text_in(const char (&field)[N]) {
+    return {field, strnlen(field, N)};
 }
 
 inline constexpr std::size_t kNumberMax = 20;

@@ -59,4 +59,13 @@ std::size_t printed_columns(std::string_view printable_text) {
         printable_text, [](char byte) { return !continues(static_cast<unsigned char>(byte)); }));
 }
 
+char32_t utf8_code_point(std::string_view sequence) {
+    constexpr unsigned char kFirstBits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    char32_t character = static_cast<unsigned char>(sequence[0]) & kFirstBits[sequence.size()];
+    for (const char byte : sequence.substr(1)) {
+        character = (character << 6U) | (static_cast<unsigned char>(byte) & 0x3fU);
+    }
+    return character;
+}
+
 }  // namespace sockeye

@@ -13,6 +13,9 @@ namespace sockeye {
 // surrogates, no overlong forms, nothing past U+10FFFF).
 std::size_t utf8_sequence_length(std::string_view text, std::size_t at);
 
+// The character of one well-formed sequence, of 1 to 4 bytes.
+char32_t utf8_code_point(std::string_view sequence);
+
 // Writes `text` for a terminal: control characters and bytes that are no UTF-8 become `?`. At most
 // text.size() bytes; returns the end.
 char* write_printable(char* out, std::string_view text);

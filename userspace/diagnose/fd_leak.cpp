@@ -14,7 +14,7 @@ namespace sockeye {
 namespace {
 
 // A warm-up or the rise of a saw-tooth is as straight as a leak while it lasts.
-constexpr double kPatienceS = 30, kLongS = 120;
+constexpr double kPatienceSeconds = 30, kLongS = 120;
 constexpr double kManyDescriptors = 10;
 
 Finding finding_of(const OpenerRow& row, const WayRow* way, const LeakJudgement& judgement) {
@@ -70,7 +70,7 @@ LeakJudgement judge_leak(const OpenerRow& row) {
     LeakJudgement judgement{.growth = judge_growth(series)};
     if (judgement.growth.shape != Shape::steady) return judgement;
     judgement.confidence = Confidence::low;
-    if (judgement.growth.seconds >= kPatienceS && judgement.growth.gained >= kManyDescriptors) {
+    if (judgement.growth.seconds >= kPatienceSeconds && judgement.growth.gained >= kManyDescriptors) {
         // Where most are closed again, what grows may be the load.
         const bool hardly_closes = row.closed * 10 <= row.opened;
         judgement.confidence = hardly_closes || judgement.growth.seconds >= kLongS ? Confidence::high : Confidence::medium;

@@ -16,7 +16,7 @@ namespace {
 
 constexpr double kSoonS = 600, kNowS = 60;
 
-std::string address_text(const EndpointView& side) {
+std::string address_or_unknown(const EndpointView& side) {
     if (side.address == nullptr) return "?";
     char text[kAddressMax];
     return {text, write_address(text, *side.address, side.family)};
@@ -39,7 +39,7 @@ std::vector<std::string> advice_for(const DestinationRow& row) {
 Finding finding_of(const DestinationRow& row, std::optional<double> exhausted_in_s) {
     const EndpointView remote = remote_endpoint(row.tuple);
     const std::string destination = format_endpoint(remote.address, remote.port, remote.family);
-    const std::string from = address_text(local_endpoint(row.tuple));
+    const std::string from = address_or_unknown(local_endpoint(row.tuple));
     Finding finding;
     finding.rule = "port_exhaustion";
     finding.subject = fmt::format("{} {} {}", row.netns, from, destination);
@@ -58,7 +58,7 @@ Finding finding_of(const DestinationRow& row, std::optional<double> exhausted_in
     finding.evidence = {
         {"netns", std::uint64_t{row.netns}},
         {"laddr", from},
-        {"raddr", address_text(remote)},
+        {"raddr", address_or_unknown(remote)},
         {"rport", std::uint64_t{remote.port}},
         {"in_use", row.in_use},
         {"time_wait", row.time_wait},

@@ -5,6 +5,9 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/format.h"
+#include "events/socket_view.h"
+
 namespace sockeye {
 
 namespace {
@@ -24,6 +27,11 @@ int compare(std::uint32_t netns, const socket_tuple& service, const DestinationR
 }
 
 }  // namespace
+
+std::string service_text(const TimeWaitMakerRow& maker) {
+    const EndpointView side = maker.connects ? remote_endpoint(maker.service) : local_endpoint(maker.service);
+    return format_endpoint(side.address, side.port, side.family);
+}
 
 const HostLimits& limits_in(std::uint32_t netns, const Snapshot& snapshot) {
     const auto own = snapshot.limits_by_netns.find(netns);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "aggregate/snapshot.h"
@@ -18,6 +19,9 @@ inline constexpr double kTimeWaitSeconds = 60;  // TCP_TIMEWAIT_LEN, include/net
 inline constexpr double kOwnShareOfTimeWait = 0.1;
 // And does not count with fewer than this.
 inline constexpr std::uint64_t kLeastTimeWaits = 10;
+
+// The fixed end of a maker's connections, `10.0.0.1:80`: where it connects to, or listens.
+std::string service_text(const TimeWaitMakerRow& maker);
 
 // The limits that hold in that namespace.
 const HostLimits& limits_in(std::uint32_t netns, const Snapshot& snapshot);

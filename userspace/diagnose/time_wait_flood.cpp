@@ -47,11 +47,6 @@ std::optional<Severity> severity_of(const TimeWaitMakerRow& maker, const Pressur
     return std::max(ports, pressure.table);
 }
 
-std::string service_text(const TimeWaitMakerRow& maker) {
-    const EndpointView side = maker.connects ? remote_endpoint(maker.service) : local_endpoint(maker.service);
-    return format_endpoint(side.address, side.port, side.family);
-}
-
 std::string name_of(const TimeWaitMakerRow& maker) {
     if (maker.comm.empty()) return "an unknown process";
     if (maker.pids.empty()) return std::string(maker.comm.view());

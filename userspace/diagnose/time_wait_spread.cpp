@@ -34,11 +34,6 @@ struct Crowd {
 // Name, container, and whether it is the client: who closes first, wherever to.
 using CrowdKey = std::tuple<std::string_view, std::string_view, bool>;
 
-std::string service_text(const TimeWaitMakerRow& maker) {
-    const EndpointView side = maker.connects ? remote_endpoint(maker.service) : local_endpoint(maker.service);
-    return format_endpoint(side.address, side.port, side.family);
-}
-
 // The only process of all these makers; 0: there are several, or none is known.
 std::uint32_t only_pid(const Crowd& crowd) {
     std::set<std::uint32_t> pids;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "diagnose/time_wait.h"
 #include "events/socket_view.h"
 #include "sinks/html_report_parts.h"
 #include "sinks/html_text.h"
@@ -14,18 +15,13 @@
 namespace sockeye {
 namespace {
 
-constexpr std::size_t kMostRows = 20;
+constexpr std::size_t kMostTableRows = 20;
 constexpr double kDwarfs = 8;  // times as high as all the others
 constexpr double kLeastShare = 0.1;  // of what the process that changed most did, to have a line of its own
 using Kind = HtmlTable::Kind;
 
 std::string more_rows(std::size_t all) {
-    return all <= kMostRows ? "" : report_paragraph(fmt::format("{} more are left out.", all - kMostRows));
-}
-
-std::string service_text(const TimeWaitMakerRow& row) {
-    const EndpointView service = row.connects ? remote_endpoint(row.service) : local_endpoint(row.service);
-    return format_endpoint(service.address, service.port, service.family);
+    return all <= kMostTableRows ? "" : report_paragraph(fmt::format("{} more are left out.", all - kMostTableRows));
 }
 
 std::string name_text(const Comm& comm) { return comm.empty() ? "unknown" : std::string(comm.view()); }
@@ -45,7 +41,7 @@ std::string makers_table(const RunReview& review) {
     HtmlTable table("Who made TIME_WAIT", {{"Process", Kind::text}, {"PID"}, {"Closes first", Kind::text}, {"Service", Kind::text},
                                            {"Made"}, {"Per second"}, {"Most at once"}, {"At the end"}, {"Container or cgroup", Kind::text}});
     const double seconds = review.timeline().seconds();
-    for (std::size_t at = 0; at < std::min(kMostRows, makers.size()); ++at) {
+    for (std::size_t at = 0; at < std::min(kMostTableRows, makers.size()); ++at) {
         const MakerReview& maker = *makers[at];
         const TimeWaitMakerRow& row = maker.row;
         table.add({name_text(row.comm),
@@ -94,7 +90,7 @@ std::string processes_table(const RunReview& review, const std::vector<const Pro
     HtmlTable table("Descriptors by process, those that changed most first",
                     {{"Process", Kind::text}, {"PID"}, {"At first"}, {"Most"}, {"At the end"}, {"Limit"}, {"Growth per second"},
                      {"Shape", Kind::text}, {"Change by kind", Kind::text}, {"Container or cgroup", Kind::text}});
-    for (std::size_t at = 0; at < std::min(kMostRows, processes.size()); ++at) {
+    for (std::size_t at = 0; at < std::min(kMostTableRows, processes.size()); ++at) {
         const ProcessReview& process = *processes[at];
         const Growth growth = judge_growth(process.series);
         const bool gone = process.seen_ns != review.last().ktime_ns;
@@ -111,7 +107,7 @@ std::string openers_table(const RunReview& review) {
     std::vector<std::pair<std::string, std::uint64_t>> rows(review.openers().begin(), review.openers().end());
     std::ranges::stable_sort(rows, std::ranges::greater{}, &std::pair<std::string, std::uint64_t>::second);
     HtmlTable table("Descriptors open at the end, by who opened them", {{"Process, kind and code", Kind::text}, {"Open"}});
-    for (std::size_t at = 0; at < std::min(kMostRows, rows.size()); ++at)
+    for (std::size_t at = 0; at < std::min(kMostTableRows, rows.size()); ++at)
         table.add({rows[at].first, format_count(rows[at].second)});
     return table.empty() ? "" : table.html() + more_rows(rows.size());
 }

@@ -26,9 +26,9 @@ std::string seconds_text(double seconds) {
 
 // Quoted if a shell would take it for something else.
 std::string shell_word(const std::string& word) {
-    constexpr std::string_view kPlain =
+    constexpr std::string_view kUnquoted =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%^";
-    if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+    if (!word.empty() && word.find_first_not_of(kUnquoted) == std::string::npos) return word;
     std::string quoted = "'";
     for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
     return quoted + "'";

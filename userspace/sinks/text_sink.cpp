@@ -16,7 +16,7 @@ namespace {
 
 // Where columns start, so that usual lines fit into 100; with -T everything moves right by kTimeColumns.
 constexpr std::size_t kTimeColumns = 16;
-constexpr std::size_t kComm = 8, kEvent = 20, kLocal = 30, kRemote = 48, kDetail = 66;
+constexpr std::size_t kComm = 8, kEvent = 20, kLocal = 30, kRemoteColumn = 48, kDetail = 66;
 // Room for a line besides the texts whose length only the event knows.
 constexpr std::size_t kFixedBytes = 1024;
 
@@ -134,7 +134,7 @@ void write_columns(Line& line, const Event& event, std::size_t shift) {
     line.start_column(shift + kLocal);
     if (concerns_socket(event)) {
         line.endpoint(local_endpoint(event.socket.tuple));
-        line.start_column(shift + kRemote);
+        line.start_column(shift + kRemoteColumn);
         line.endpoint(remote_endpoint(event.socket.tuple));
         line.start_column(shift + kDetail);
     }
@@ -156,7 +156,7 @@ std::string event_text_heading() {
     std::string text(kDetail, ' ');
     using Title = std::pair<std::size_t, std::string_view>;
     constexpr std::array kTitles{Title{0, "PID"}, Title{kComm, "COMM"}, Title{kEvent, "EVENT"}, Title{kLocal, "LOCAL"},
-                                 Title{kRemote, "REMOTE"}};
+                                 Title{kRemoteColumn, "REMOTE"}};
     for (const auto& [column, title] : kTitles) text.replace(column, title.size(), title);
     return text + "DETAIL";
 }

@@ -50,7 +50,7 @@ std::string text_in(const Finding& finding, std::string_view name) {
     return text != nullptr ? *text : std::string();
 }
 
-std::string address_text(const EndpointView& side) {
+std::string destination_address(const EndpointView& side) {
     if (side.address == nullptr) return {};
     char text[kAddressMax];
     return {text, write_address(text, *side.address, side.family)};
@@ -202,7 +202,7 @@ void RunLedger::write(const Event& event) {
         }
         if (destinations_.size() < kMostDestinations) {
             const EndpointView remote = remote_endpoint(event.socket.tuple);
-            destinations_.emplace(event.socket.netns, address_text(remote), remote.port);
+            destinations_.emplace(event.socket.netns, destination_address(remote), remote.port);
         }
     }
 }
@@ -293,7 +293,7 @@ void RunLedger::close(RunOutcome& outcome) const {
     });
     std::erase_if(outcome.last.destinations, [this](const DestinationRow& row) {
         const EndpointView remote = remote_endpoint(row.tuple);
-        return !connected_to(row.netns, address_text(remote), remote.port);
+        return !connected_to(row.netns, destination_address(remote), remote.port);
     });
     for (const auto& [key, found] : findings_) outcome.findings.push_back(found);
     std::ranges::stable_sort(outcome.findings, std::ranges::greater{},

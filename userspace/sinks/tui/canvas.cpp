@@ -18,20 +18,11 @@ struct Drawn {
     int width = 1;
 };
 
-char32_t code_point(std::string_view sequence) {
-    constexpr unsigned char kFirstBits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-    char32_t character = static_cast<unsigned char>(sequence[0]) & kFirstBits[sequence.size()];
-    for (const char byte : sequence.substr(1)) {
-        character = (character << 6U) | (static_cast<unsigned char>(byte) & 0x3fU);
-    }
-    return character;
-}
-
 Drawn next_character(std::string_view text, Glyphs glyphs) {
     const std::size_t length = utf8_sequence_length(text, 0);
     if (length == 0) return {.bytes = "?"};
     const std::string_view bytes = text.substr(0, length);
-    const char32_t character = code_point(bytes);
+    const char32_t character = utf8_code_point(bytes);
     const bool control = character < 0x20 || (character >= 0x7f && character < 0xa0);
     if (control) return {.bytes = "?", .length = length};
     const int width = cell_width(character);

@@ -22,7 +22,7 @@ namespace sockeye::tui {
 namespace {
 
 constexpr int kLabel = 10;   // columns of "TIME_WAIT "
-constexpr int kWide = 150;   // from so many columns on meters stand side by side
+constexpr int kPairedFrom = 150;   // from so many columns on meters stand side by side
 
 // What a header line shows; in the order on the screen.
 enum class Line : std::uint8_t { title, states, more_states, time_wait, ports, files, connects, self, finding };
@@ -54,7 +54,7 @@ Plan plan_of(Size screen, const Moment& moment) {
     const std::size_t most_findings = screen.rows >= 40 ? 4 : 2;
     Plan plan{.lines = {Line::title, Line::states, Line::more_states, Line::time_wait, Line::ports, Line::files,
                         Line::connects, Line::self},
-              .paired = screen.columns >= kWide};
+              .paired = screen.columns >= kPairedFrom};
     const std::size_t findings = std::max<std::size_t>(1, std::min(moment.findings.size(), most_findings));
     for (std::size_t count = 0; count < findings; ++count) plan.lines.push_back(Line::finding);
     for (const Line line : kGiveWay) {

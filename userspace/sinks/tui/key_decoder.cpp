@@ -35,14 +35,6 @@ std::optional<Key> mouse_key(std::string_view parameters, char final) {
     return key;
 }
 
-char32_t code_point(std::string_view sequence) {
-    constexpr std::array<unsigned char, 5> kFirstBits{0, 0x7f, 0x1f, 0x0f, 0x07};
-    char32_t character = static_cast<unsigned char>(sequence[0]) & kFirstBits[sequence.size()];
-    for (const char byte : sequence.substr(1))
-        character = (character << 6U) | (static_cast<unsigned char>(byte) & 0x3fU);
-    return character;
-}
-
 }  // namespace
 
 KeyDecoder::Found KeyDecoder::escape_sequence() const {
@@ -81,7 +73,7 @@ KeyDecoder::Found KeyDecoder::first() const {
         default: break;
     }
     if (const std::size_t bytes = utf8_sequence_length(pending_, 0); bytes > 0) {
-        const char32_t character = code_point(std::string_view(pending_).substr(0, bytes));
+        const char32_t character = utf8_code_point(std::string_view(pending_).substr(0, bytes));
         return {.bytes = bytes, .is_key = true, .key = key_of(character)};
     }
     // The first bytes of a character, or none at all.

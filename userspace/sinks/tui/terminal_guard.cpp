@@ -19,7 +19,7 @@ namespace {
 
 constexpr char kOnWatch = 'w', kAtEase = 'e';
 // A terminal that takes nothing for so long is given up.
-constexpr int kPatienceMs = 500;
+constexpr int kGuardPatienceMs = 500;
 
 void write_all(int terminal, const char* bytes, std::size_t size) {
     while (size > 0) {
@@ -32,7 +32,7 @@ void write_all(int terminal, const char* bytes, std::size_t size) {
         if (written < 0 && errno == EINTR) continue;
         if (written < 0 && errno != EAGAIN) return;
         pollfd ready{.fd = terminal, .events = POLLOUT, .revents = 0};
-        if (::poll(&ready, 1, kPatienceMs) <= 0) return;
+        if (::poll(&ready, 1, kGuardPatienceMs) <= 0) return;
     }
 }
 

@@ -25,10 +25,10 @@ std::string tab_text(const Panel& panel, std::size_t index, const Moment& moment
 
 void draw_tabs(const Canvas& canvas, int row, const Panels& panels, const Moment& moment, const UiState& state,
                std::vector<Hit>& hits) {
-    constexpr int kGap = 2;
+    constexpr int kTabGap = 2;
     int needed = 0;
     for (std::size_t index = 0; index < kPanelCount; ++index)
-        needed += kGap + text_columns(tab_text(*panels[index], index, moment, false), canvas.glyphs());
+        needed += kTabGap + text_columns(tab_text(*panels[index], index, moment, false), canvas.glyphs());
     const bool short_names = needed > canvas.columns();
     int at = 0;
     for (std::size_t index = 0; index < kPanelCount; ++index) {
@@ -37,7 +37,7 @@ void draw_tabs(const Canvas& canvas, int row, const Panels& panels, const Moment
         const Role role = index == state.panel ? Role::selected : grave ? Role::warning : Role::dim;
         const int end = canvas.put(row, at, text, role);
         hits.push_back({.area = {row, at, 1, end - at}, .what = Hit::What::tab, .index = index});
-        at = end + (short_names ? 1 : kGap);
+        at = end + (short_names ? 1 : kTabGap);
     }
 }
 

@@ -2,6 +2,7 @@
 // Makers: who makes TIME_WAIT toward which service, how fast, and where that leads.
 #include <fmt/format.h>
 
+#include "diagnose/time_wait.h"
 #include "events/socket_view.h"
 #include "sinks/snapshot_view.h"
 #include "sinks/time_wait_text.h"
@@ -11,10 +12,6 @@
 namespace sockeye::tui {
 
 namespace {
-
-std::string service_text(const TimeWaitMakerRow& row) {
-    return endpoint_text(row.connects ? remote_endpoint(row.service) : local_endpoint(row.service));
-}
 
 std::optional<double> projected(const TimeWaitMakerRow& row, const Moment& moment) {
     return row.rate_per_s.has_value() ? std::optional(moment.time_wait.of(row)) : std::nullopt;
