@@ -102,7 +102,7 @@ PeakWatch watch_peak(int count, const std::function<void(Child::Side&)>& body) {
 
 }  // namespace
 
-TEST_CASE("a top with descriptor events shows the most that were open between two frames", "[fd_count]") {
+TEST_CASE("a top with descriptor events shows the most that were open between two frames", "[slow][fd_count]") {
     // Tables of 64 numbers and of 512.
     for (int count : {40, 300}) {
         const auto body = [count](Child::Side& side) {
@@ -119,7 +119,7 @@ TEST_CASE("a top with descriptor events shows the most that were open between tw
     }
 }
 
-TEST_CASE("a peak in a table that is too large to be counted at each event is no more than there was", "[fd_count]") {
+TEST_CASE("a peak in a table that is too large to be counted at each event is no more than there was", "[slow][fd_count]") {
     Child child("big-sweller", [](Child::Side& side) {
         load::raise_fd_limit();
         side.say(std::to_string(fds_of(getpid()).size()));
@@ -142,7 +142,7 @@ TEST_CASE("a peak in a table that is too large to be counted at each event is no
     CHECK(child.finish() == 0);
 }
 
-TEST_CASE("numbers that a thread has reserved in accept() are no open descriptors and no peak", "[fd_count]") {
+TEST_CASE("numbers that a thread has reserved in accept() are no open descriptors and no peak", "[slow][fd_count]") {
     constexpr int kCount = 20;
     const auto body = [](Child::Side& side) {
         int listener = check(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
@@ -172,7 +172,7 @@ TEST_CASE("without descriptor events nobody knows a peak", "[fd_count]") {
     CHECK((*row)["fds"]["open"].is_number());
 }
 
-TEST_CASE("kinds say how old they are, and are never older than the promise", "[fd_count]") {
+TEST_CASE("kinds say how old they are, and are never older than the promise", "[slow][fd_count]") {
     const Json whole = snapshot();
     const Json* row = row_of(whole, getpid());
     REQUIRE(row != nullptr);

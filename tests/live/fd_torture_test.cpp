@@ -102,7 +102,7 @@ TEST_CASE("a top that ran all along shows the kernel's descriptors after the tor
     }
 }
 
-TEST_CASE("opens minus closes are the kernel's counts where the hooks are exact", "[torture]") {
+TEST_CASE("opens minus closes are the kernel's counts where the hooks are exact", "[slow][torture]") {
     DescriptorHooks hooks = descriptor_hooks();
     unsigned compared = 0;  // of one torture it may be none: all that stand at its end share their tables then
     for (unsigned seed : {6U, 7U, 8U}) {

@@ -175,7 +175,7 @@ bool compared_with_whole_trace(std::span<FilteredTrace> filters, unsigned connec
 
 }  // namespace
 
-TEST_CASE("each filter shows exactly its part of what an unfiltered trace shows", "[filter]") {
+TEST_CASE("each filter shows exactly its part of what an unfiltered trace shows", "[slow][filter]") {
     // The kernel skips a kprobe while another is being handled on that CPU: the more tracers and the longer the load,
     // the less likely is a trace that lost nothing.
     constexpr std::size_t kAtOnce = 3;

@@ -225,11 +225,11 @@ void start_late(const Churning& churning) {
 }  // namespace
 
 TEST_CASE("a tracer that starts in the midst of a load misses nothing from then on and counts nothing twice",
-          "[late_start]") {
+          "[slow][late_start]") {
     for (unsigned round = 0; round < scaled(5, 2); ++round) start_late({.connections = scaled(1500, 300)});
 }
 
-TEST_CASE("a tracer that starts while the table of TIME_WAITs is full takes none for another", "[late_start]") {
+TEST_CASE("a tracer that starts while the table of TIME_WAITs is full takes none for another", "[slow][late_start]") {
     for (unsigned round = 0; round < scaled(3, 2); ++round) start_late({.connections = scaled(1500, 300), .most_waiting = 150, .close = "client"});
 }
 

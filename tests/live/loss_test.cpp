@@ -43,7 +43,7 @@ void connect_when_told(Child::Side& side, unsigned connections) {
 
 }  // namespace
 
-TEST_CASE("received and lost events of a stopped tracer add up to what the load did", "[loss]") {
+TEST_CASE("received and lost events of a stopped tracer add up to what the load did", "[slow][loss]") {
     // One that loses nothing tells what else this host did meanwhile.
     Trace whole({"-e", "tcp_state,lost", "--ring-size", "16M"}, Ready::later);
     Trace trace({"-e", "tcp_state,lost", "--ring-size", "64K"});

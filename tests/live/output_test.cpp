@@ -199,7 +199,7 @@ TEST_CASE("a duration ends a trace by itself", "[output]") {
     parse_lines(finished.out);
 }
 
-TEST_CASE("the tracer never shows itself", "[output]") {
+TEST_CASE("the tracer never shows itself", "[slow][output]") {
     Trace trace;  // every kind of event
     run_churn({"--connections", "50"});
     pid_t own = trace.process().pid();

@@ -158,7 +158,7 @@ TEST_CASE("the command runs as the user that was asked for", "[run]") {
     CHECK(uid_of({}) == std::to_string(getuid()) + "\n");
 }
 
-TEST_CASE("what a command does first is never missed", "[run]") {
+TEST_CASE("what a command does first is never missed", "[slow][run]") {
     const unsigned rounds = scaled(50, 5);
     unsigned right = 0;
     for (unsigned round = 0; round < rounds; ++round) {

@@ -78,7 +78,7 @@ private:
 }  // namespace
 
 TEST_CASE("of many thousand connections a snapshot names each with its owner and its descriptor",
-          "[snapshot][scale]") {
+          "[slow][snapshot][scale]") {
     Standing standing;
     Finished finished =
         run_sockeye(std::vector<std::string>{"snapshot", "--json", "--sockets"} + hooks_arguments());
@@ -105,7 +105,7 @@ TEST_CASE("of many thousand connections a snapshot names each with its owner and
 }
 
 TEST_CASE("frames over many thousand connections are exact, and a resync finds them all again",
-          "[snapshot][scale]") {
+          "[slow][snapshot][scale]") {
     Standing standing;
     SockeyeProcess top(std::vector<std::string>{"top", "--batch", "--json", "-i", "200ms"} + hooks_arguments());
     REQUIRE(top.wait_ready());

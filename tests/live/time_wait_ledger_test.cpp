@@ -168,7 +168,7 @@ unsigned count_of(const Events& events, const char* old_state, const char* reaso
 
 }  // namespace
 
-TEST_CASE("the ledger of TIME_WAIT is right under closes of every kind", "[time_wait][ledger]") {
+TEST_CASE("the ledger of TIME_WAIT is right under closes of every kind", "[slow][time_wait][ledger]") {
     Child child("close-mix", [](Child::Side& side) {
         load::enter_new_netns();
         CloseMix mix(kSeed);
