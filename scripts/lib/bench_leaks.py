@@ -79,12 +79,12 @@ def note_findings(path, animals, began):
         finding = json.loads(line)
         if finding["rule"] != "fd_leak":
             continue
-        animal = animals.get(finding["pid"])
+        animal = animals.get(finding["evidence"]["pid"])
         if animal is None:
-            others.add(finding["comm"])
+            others.add(finding["evidence"]["comm"])
             continue
         evidence = finding["evidence"]
-        animal.findings.append((finding["ktime_ns"] / 1e9 - began, evidence["caller"] or "", evidence["growth_per_s"]))
+        animal.findings.append((finding["ktime_ns"] / 1e9 - began, evidence["caller"] or "", evidence["slope_per_s"]))
     return others
 
 
@@ -160,7 +160,7 @@ def main(words, bench):
         print(f"\n{os.uname().release}, {os.cpu_count()} CPUs; min / median / max of {arguments.runs} rounds")
         bench.compare("open and close churn", [FD_CHURN, "--iterations", "300000"], [
             bench.Tracer("sockeye top, fd hooks", [SOCKEYE, "top", "--batch", "-e", "fd_open,fd_close"]),
-            bench.Tracer("sockeye leaks, whole host", [SOCKEYE, "leaks"]),
-            bench.Tracer("sockeye leaks -p of the load", [SOCKEYE, "leaks", "-p", bench.PARENT, "--follow"]),
-            bench.Tracer("sockeye leaks -p of another", [SOCKEYE, "leaks", "-p", "1"]),
+            bench.Tracer("sockeye leaks, whole host", [SOCKEYE, "leaks", "-d", "1h"]),
+            bench.Tracer("sockeye leaks -p of the load", [SOCKEYE, "leaks", "-d", "1h", "-p", bench.PARENT, "--follow"]),
+            bench.Tracer("sockeye leaks -p of another", [SOCKEYE, "leaks", "-d", "1h", "-p", "1"]),
         ], arguments.runs)

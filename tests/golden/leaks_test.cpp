@@ -20,7 +20,8 @@ std::vector<Finding> findings_of(const Snapshot& snapshot) {
 
 TEST_CASE("leaks prints its verdict", "[golden]") {
     test::CapturedOutput captured;
-    LeaksText sink(captured.output());
+    const History history;
+    LeaksText sink(captured.output(), history);
     const Snapshot snapshot = test::leaks_snapshot();
     sink.write(snapshot, findings_of(snapshot));
     test::compare_with_file("sinks/leaks.txt", captured.text());
@@ -28,14 +29,16 @@ TEST_CASE("leaks prints its verdict", "[golden]") {
 
 TEST_CASE("leaks where nothing was opened", "[golden]") {
     test::CapturedOutput captured;
-    LeaksText sink(captured.output());
+    const History history;
+    LeaksText sink(captured.output(), history);
     sink.write({}, {});
     test::compare_with_file("sinks/leaks-empty.txt", captured.text());
 }
 
 TEST_CASE("leaks --json prints one object", "[golden]") {
     test::CapturedOutput captured;
-    LeaksJson sink(captured.output());
+    const History history;
+    LeaksJson sink(captured.output(), LeaksJson::Layout::indented, history);
     const Snapshot snapshot = test::leaks_snapshot();
     sink.write(snapshot, findings_of(snapshot));
     test::compare_with_file("sinks/leaks.json", captured.text());

@@ -82,7 +82,7 @@ TEST_CASE("timewait on a host that nothing is known of", "[golden]") {
 
 TEST_CASE("timewait --json prints one object", "[golden]") {
     test::CapturedOutput captured;
-    TimeWaitJson sink(captured.output());
+    TimeWaitJson sink(captured.output(), TimeWaitJson::Layout::indented);
     sink.write(test::sample_snapshot(), test::sample_findings());
     test::compare_with_file("sinks/timewait.json", captured.text());
 }

@@ -327,7 +327,7 @@ TEST_CASE("a process whose connects are refused again and again is a finding", "
     if (may_be_off(whole)) return skip("events were lost, and the ledger says so");
     Events found;
     for (const Json& finding : whole["findings"])
-        if (finding["rule"] == "connect_failures" && finding["pid"] == child.pid()) found.push_back(finding);
+        if (finding["rule"] == "connect_failures" && finding["evidence"]["pid"] == child.pid()) found.push_back(finding);
     REQUIRE(found.size() == 1);
     CHECK(found[0]["evidence"]["rport"] == port);
     CHECK(found[0]["evidence"]["ECONNREFUSED"] == kRefused);

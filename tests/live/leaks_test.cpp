@@ -19,15 +19,22 @@ using namespace live;
 
 namespace {
 
+// Empty: the process is not listed.
+Json stacks_of(const Json& verdict, pid_t pid) {
+    for (const Json& process : verdict["processes"]) {
+        if (process["pid"] == pid) return process["stacks"];
+    }
+    return Json::array();
+}
+
 // Open descriptors by the function that is named as their opener; "" for those whose way is not known.
 std::map<std::string, unsigned> open_by_caller(const Json& verdict, pid_t pid) {
     std::map<std::string, unsigned> open;
-    for (const Json& row : verdict["leaks"]) {
-        if (row["pid"] != pid) continue;
+    for (const Json& row : stacks_of(verdict, pid)) {
         // "(anonymous namespace)::leak_pipe() (fd_leaker.cpp:40)"
         std::string caller = row["caller"].is_null() ? "" : row["caller"].get<std::string>();
         if (const std::size_t begin = caller.find("::"); begin != std::string::npos) caller.erase(0, begin + 2);
-        open[caller.substr(0, caller.find('('))] += row["open"].get<unsigned>();
+        open[caller.substr(0, caller.find('('))] += row["count"].get<unsigned>();
     }
     return open;
 }
@@ -61,7 +68,7 @@ bool says(Program& leaker, const std::string& said) {
 // Starts sockeye on a leaker that has begun, runs act() and ends sockeye.
 Watched watch_leaks(Program& leaker, const std::function<void(const SockeyeProcess&)>& act) {
     REQUIRE(says(leaker, "begun"));
-    SockeyeProcess sockeye(std::vector<std::string>{"leaks", "--json", "-p", std::to_string(leaker.pid())} +
+    SockeyeProcess sockeye(std::vector<std::string>{"leaks", "--json", "-d", "10m", "-p", std::to_string(leaker.pid())} +
                            hooks_arguments());
     REQUIRE(sockeye.wait_ready());
     act(sockeye);
@@ -119,11 +126,11 @@ TEST_CASE("the function that leaks is named in eight kinds of leak, with and wit
     const Watched seen = repeat_after_loss([&] { return watch_two_turns(program, kRounds); });
     INFO(seen.verdict.dump(2));
     CHECK(Json(open_by_caller(seen.verdict, seen.pid)).dump() == each_kind(2 * kRounds));
-    for (const Json& row : seen.verdict["leaks"]) {
+    for (const Json& row : stacks_of(seen.verdict, seen.pid)) {
         INFO(row.dump());
-        CHECK(row["opened"].get<unsigned>() >= row["open"].get<unsigned>());
-        CHECK(row["stack"].size() >= 3);  // the wrapper, the function, main
-        CHECK(row["stack_whole"] == true);
+        CHECK(row["opened"].get<unsigned>() >= row["count"].get<unsigned>());
+        CHECK(row["frames"].size() >= 3);  // the wrapper, the function, main
+        CHECK(row["whole"] == true);
     }
 }
 
@@ -133,17 +140,19 @@ TEST_CASE("who was refused a descriptor, by which call, and what a process that 
     const Json& verdict = seen.verdict;
     INFO(verdict.dump(2));
     CHECK(Json(open_by_caller(verdict, seen.pid)).dump() == each_kind(kRounds));
-    for (const Json& row : verdict["leaks"]) CHECK(row["alive"] == false);
+    for (const Json& process : verdict["processes"]) {
+        if (process["pid"] == seen.pid) CHECK(process["alive"] == false);
+    }
 
     const auto refused = std::find_if(verdict["findings"].begin(), verdict["findings"].end(),
                                       [](const Json& finding) { return finding["evidence"].contains("refused"); });
     REQUIRE(refused != verdict["findings"].end());
-    CHECK((*refused)["rule"] == "fd_exhaustion");
-    CHECK((*refused)["pid"] == seen.pid);
-    CHECK((*refused)["evidence"]["error"] == "EMFILE");
+    CHECK((*refused)["rule"] == "emfile");
+    CHECK((*refused)["evidence"]["pid"] == seen.pid);
+    CHECK((*refused)["evidence"]["errno"] == "EMFILE");
     CHECK((*refused)["evidence"]["refused"].get<unsigned>() <= 16);  // one round
     // Which was the first depends on what the kernel skipped; the call and its caller belong together.
-    const std::string call = (*refused)["evidence"]["call"], caller = (*refused)["evidence"]["caller"];
+    const std::string call = (*refused)["evidence"]["syscall"], caller = (*refused)["evidence"]["caller"];
     CHECK(caller.find("_" + (call == "openat" ? "file" : call == "pipe2" ? "pipe" : call.substr(0, call.find_first_of("_12")))) !=
           std::string::npos);
 }

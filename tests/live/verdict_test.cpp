@@ -101,7 +101,7 @@ Json end_verdict(SockeyeProcess& sockeye, int exit_code) {
 
 Json maker(const Json& verdict, pid_t pid, const char* role) {
     for (const Json& row : verdict["makers"]) {
-        if (row["pid"] == pid && row["role"] == role) return row;
+        if (row["pid"] == pid && row["side"] == role) return row;
     }
     return {};
 }
@@ -112,7 +112,7 @@ TEST_CASE("timewait names the process, the side that closed first, and the servi
     constexpr unsigned kByClient = 30, kByServer = 20;
     Child child("closer", [](Child::Side& side) { close_from_both_sides(side, kByClient, kByServer); });
     const unsigned port = static_cast<unsigned>(std::stoul(child.hear()));
-    SockeyeProcess sockeye(std::vector<std::string>{"timewait", "--json", "-p", std::to_string(child.pid())} +
+    SockeyeProcess sockeye(std::vector<std::string>{"timewait", "--json", "-d", "10m", "-p", std::to_string(child.pid())} +
                            hooks_arguments());
     REQUIRE(sockeye.wait_ready());
     child.go();
@@ -124,15 +124,15 @@ TEST_CASE("timewait names the process, the side that closed first, and the servi
     REQUIRE(server.is_object());
     CHECK(client["comm"] == "closer");
     CHECK(client["entered"] == kByClient);
-    CHECK(client["time_wait"] == kByClient);
+    CHECK(client["now"] == kByClient);
     CHECK(client["raddr"] == "127.0.0.1");
     CHECK(client["rport"] == port);
     CHECK(client["closed_by"] == "local");
     CHECK(server["entered"] == kByServer);
-    CHECK(server["time_wait"] == kByServer);
+    CHECK(server["now"] == kByServer);
     CHECK(server["lport"] == port);
     CHECK(server["rport"].is_null());
-    const double seconds = verdict["seconds"], rate = client["rate_per_s"];
+    const double seconds = verdict["interval_s"], rate = client["rate_per_s"];
     CHECK(rate * seconds == Approx(kByClient).epsilon(0.01).margin(rate * kRounding));
     child.go();
 }
@@ -140,7 +140,7 @@ TEST_CASE("timewait names the process, the side that closed first, and the servi
 TEST_CASE("ports are counted as the kernel has them, and the connect that finds none is pinned", "[verdict]") {
     Child child("portless", use_up_ports);
     REQUIRE(child.hear() == "ready");
-    const std::vector<std::string> arguments = std::vector<std::string>{"timewait", "--json", "--exit-code"} + hooks_arguments();
+    const std::vector<std::string> arguments = std::vector<std::string>{"timewait", "--json", "-d", "10m", "--exit-code"} + hooks_arguments();
     {
         SockeyeProcess sockeye(arguments);
         REQUIRE(sockeye.wait_ready());
@@ -154,10 +154,10 @@ TEST_CASE("ports are counted as the kernel has them, and the connect that finds 
         CHECK(row["in_use"] == kFirst);
         CHECK(row["time_wait"] == kFirst);
         CHECK(row["headroom"] == kPorts - kFirst);
-        CHECK(row["refused"] == 0);
-        CHECK(row["first_refused"].is_null());
+        CHECK(row["failed"] == 0);
+        CHECK(row["first_failed"].is_null());
         // At the rate of the run so far, the connections that are left take that long.
-        const double seconds = verdict["seconds"], rate = row["rate_per_s"], left = row["exhausted_in_s"];
+        const double seconds = verdict["interval_s"], rate = row["rate_per_s"], left = row["exhausted_in_s"];
         CHECK(rate * seconds == Approx(kFirst).epsilon(0.01).margin(rate * kRounding));
         CHECK(left * rate == Approx(kPorts - kFirst).epsilon(0.01).margin(rate * kRounding));
     }
@@ -172,12 +172,12 @@ TEST_CASE("ports are counted as the kernel has them, and the connect that finds 
     REQUIRE(row.is_object());
     CHECK(row["in_use"] == kPorts);
     CHECK(row["headroom"] == 0);
-    CHECK(row["refused"] == 1);
-    REQUIRE(row["first_refused"].is_object());
-    CHECK(row["first_refused"]["pid"] == child.pid());
-    CHECK(row["first_refused"]["comm"] == "portless");
+    CHECK(row["failed"] == 1);
+    REQUIRE(row["first_failed"].is_object());
+    CHECK(row["first_failed"]["pid"] == child.pid());
+    CHECK(row["first_failed"]["comm"] == "portless");
     const bool found = std::ranges::any_of(verdict["findings"], [&](const Json& finding) {
-        return finding["rule"] == "port_exhaustion" && finding["severity"] == "critical" && finding["pid"] == child.pid();
+        return finding["rule"] == "port_exhaustion" && finding["severity"] == "critical" && finding["evidence"]["pid"] == child.pid();
     });
     CHECK(found);
     child.go();

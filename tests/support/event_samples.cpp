@@ -275,6 +275,7 @@ Snapshot sample_snapshot() {
     TimeWaitMakerRow connector;
     connector.comm = worker.comm;
     connector.pids = {4242};
+    connector.shares = {{.pid = 4242, .time_wait = 6402, .entered = 180'000, .closed_by_both = 3, .rate_per_s = 6000.0}};
     connector.processes = 1;
     connector.cgroup = worker.cgroup;
     connector.container = worker.container;

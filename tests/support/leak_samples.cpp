@@ -81,6 +81,7 @@ Snapshot leaks_snapshot() {
     ended.open = 30;
     ended.opened = 30;
     ended.growth.clear();
+    snapshot.stacks_observed = true;
     snapshot.openers = {leak, teeth, ended, unknown};
     return snapshot;
 }

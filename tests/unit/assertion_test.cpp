@@ -79,10 +79,10 @@ TEST_CASE("a name that is nearly right is suggested, and the mark stands below i
           "'timewait.rate{com=app} < 50' has a label that timewait.rate does not take: did you mean comm?\n"
           "    timewait.rate{com=app} < 50\n"
           "                  ^~~");
-    CHECK(error_of("findings{rule=close_wiat} == 0") ==
-          "'findings{rule=close_wiat} == 0' has no rule of that name: did you mean close_wait?\n"
-          "    findings{rule=close_wiat} == 0\n"
-          "                  ^~~~~~~~~~");
+    CHECK(error_of("findings{rule=close_wait_hled} == 0") ==
+          "'findings{rule=close_wait_hled} == 0' has no rule of that name: did you mean close_wait_held?\n"
+          "    findings{rule=close_wait_hled} == 0\n"
+          "                  ^~~~~~~~~~~~~~~");
 }
 
 TEST_CASE("what is missing is named at its place", "[assertion]") {

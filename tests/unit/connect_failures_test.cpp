@@ -61,7 +61,7 @@ TEST_CASE("a service that refuses every connect is told of, with process, destin
         const auto found = std::ranges::find(findings[0].evidence, name, &Evidence::name);
         return std::get<std::uint64_t>(found->value);
     };
-    CHECK(evidence("failed") == 40);
+    CHECK(evidence("count") == 40);
     CHECK(evidence("ECONNREFUSED") == 40);
     CHECK(evidence("established") == 0);
     CHECK(evidence("rport") == 80);

@@ -147,12 +147,12 @@ TEST_CASE("a host that runs out of open files names the container and the proces
         }
         diagnosis.look(snapshot);
     }
-    const auto found = std::ranges::find(diagnosis.findings(), "file_exhaustion", &Finding::rule);
+    const auto found = std::ranges::find(diagnosis.findings(), "enfile", &Finding::rule);
     REQUIRE(found != diagnosis.findings().end());
     CHECK(found->owner.pid == 7);
     CHECK(found->title == "the host reaches fs.file-max of 100,000 open files in 37.0s; container aaaaaaaaaaaa grows the fastest");
     CHECK(found->advice[0].starts_with("look at leaky (7), which grows the fastest: containers share this limit"));
-    const auto evidence = std::ranges::find(found->evidence, "container_growth_per_s", &Evidence::name);
+    const auto evidence = std::ranges::find(found->evidence, "container_slope_per_s", &Evidence::name);
     REQUIRE(evidence != found->evidence.end());
     CHECK(std::get<double>(evidence->value) == Approx(1900));
 }

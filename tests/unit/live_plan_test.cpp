@@ -45,7 +45,7 @@ TEST_CASE("run observes descriptors event by event only where an assertion needs
     CHECK(plain == (kTcp | Feature::processes | Feature::connect_calls | Feature::accept_calls));
     CHECK(asserting("fds.open < 5") == plain);
     CHECK(asserting("fds.peak < 5") == (plain | Feature::descriptors));
-    CHECK(asserting("findings{rule=close_wait} == 0") == plain);
+    CHECK(asserting("findings{rule=close_wait_held} == 0") == plain);
     CHECK(asserting("findings{rule=fd_leak} == 0") == (plain | Feature::descriptors | Feature::stacks));
 }
 

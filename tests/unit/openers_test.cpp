@@ -223,7 +223,7 @@ TEST_CASE("who was refused a descriptor is told with the first call, also when i
         Diagnosis diagnosis(Concern::descriptors);
         diagnosis.look(run.last);
         REQUIRE(diagnosis.findings().size() == 1);
-        CHECK(diagnosis.findings()[0].rule == "fd_exhaustion");
+        CHECK(diagnosis.findings()[0].rule == "emfile");
         CHECK(diagnosis.findings()[0].severity == Severity::critical);
         CHECK(diagnosis.findings()[0].title ==
               "app (7) was refused 3 descriptors with EMFILE, the first by socket() in leak");

@@ -88,7 +88,7 @@ DiffVerdict verdict_on(std::string_view measure, const Scene& before, const Scen
 
 Finding finding_of(Severity severity) {
     Finding finding;
-    finding.rule = "fd_exhaustion";
+    finding.rule = "fd_leak";
     finding.subject = "7";
     finding.severity = severity;
     finding.owner = {.pid = 7, .tid = 7, .comm = Comm("app")};
@@ -187,11 +187,11 @@ TEST_CASE("a stack that left more descriptors open is a regression, by function"
     CHECK(std::ranges::none_of(diff.rows, [](const DiffRow& row) { return row.measure == "descriptors_open_by_stack"; }));
 }
 
-TEST_CASE("findings that are new or graver are regressions, notices are news, those that are gone improve", "[diff]") {
-    const Scene none, notice{.findings = {finding_of(Severity::notice)}}, critical{.findings = {finding_of(Severity::critical)}};
-    CHECK(verdict_on("finding", none, critical, {}, "fd_exhaustion") == DiffVerdict::regression);
-    CHECK(verdict_on("finding", notice, critical, {}, "fd_exhaustion") == DiffVerdict::regression);
-    CHECK(verdict_on("finding", none, notice, {}, "fd_exhaustion") == DiffVerdict::news);
-    CHECK(verdict_on("finding", critical, none, {}, "fd_exhaustion") == DiffVerdict::improvement);
-    CHECK(verdict_on("finding", critical, critical, {}, "fd_exhaustion") == DiffVerdict::same);
+TEST_CASE("findings that are new or graver are regressions, those that are gone improve", "[diff]") {
+    const Scene none, warning{.findings = {finding_of(Severity::warning)}}, critical{.findings = {finding_of(Severity::critical)}};
+    CHECK(verdict_on("finding", none, critical, {}, "fd_leak") == DiffVerdict::regression);
+    CHECK(verdict_on("finding", warning, critical, {}, "fd_leak") == DiffVerdict::regression);
+    CHECK(verdict_on("finding", none, warning, {}, "fd_leak") == DiffVerdict::regression);
+    CHECK(verdict_on("finding", critical, none, {}, "fd_leak") == DiffVerdict::improvement);
+    CHECK(verdict_on("finding", critical, critical, {}, "fd_leak") == DiffVerdict::same);
 }

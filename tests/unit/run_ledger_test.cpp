@@ -263,9 +263,9 @@ TEST_CASE("the slope is that of steady growth, and of the process that grows fas
 }
 
 TEST_CASE("a finding is kept when its cause has ended, as it was when it was gravest", "[run_ledger]") {
-    Book book({"findings == 1", "findings{severity=critical} == 1", "findings{rule=close_wait} == 0"});
+    Book book({"findings == 1", "findings{severity=critical} == 1", "findings{rule=close_wait_held} == 0"});
     Finding finding;
-    finding.rule = "fd_exhaustion";
+    finding.rule = "fd_leak";
     finding.subject = "100";
     finding.severity = Severity::critical;
     finding.title = "in 17 s";
@@ -284,7 +284,7 @@ TEST_CASE("a finding is kept when its cause has ended, as it was when it was gra
     CHECK(outcome.verdict_code() == 3);
 }
 
-TEST_CASE("a forecast from a moment's rate is a notice; what has come to pass is not", "[run_ledger]") {
+TEST_CASE("a forecast from a moment's rate does not count; what has come to pass does", "[run_ledger]") {
     Finding flood;
     flood.rule = "time_wait_flood";
     flood.subject = "app";

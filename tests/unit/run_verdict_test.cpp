@@ -148,7 +148,7 @@ TEST_CASE("JUnit counts failures and errors, and has a case for every rule", "[r
     CHECK(has(xml,
               "<testcase classname=\"sockeye.command\" name=\"python3 'my client.py'\">\n      <failure "
               "message=\"exit code 1\">"));
-    CHECK(has(xml, "<testcase classname=\"sockeye.finding\" name=\"close_wait\"/>"));
+    CHECK(has(xml, "<testcase classname=\"sockeye.finding\" name=\"close_wait_held\"/>"));
     CHECK(has(xml, "<failure message=\"python3 (100) closes &lt;80&gt; &amp; more\">"));
     CHECK(has(xml, "name=\"timewait.count{comm=&quot;a b&quot;} &lt; 5\""));
 }

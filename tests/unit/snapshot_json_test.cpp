@@ -47,7 +47,7 @@ TEST_CASE("a snapshot has the keys that users were promised", "[snapshot_json]")
     CHECK(json["processes"][1]["fds"]["table_of"] == 4100);
     CHECK(keys_of(json["descriptors"]) == Keys{"open", "tables", "by_kind", "by_kind_age_s"});
     CHECK(keys_of(json["destinations"][0]) == Keys{"netns", "laddr", "raddr", "rport", "in_use", "time_wait",
-                                                   "ports", "headroom", "rate_per_s", "exhausted_in_s", "refused", "first_refused"});
+                                                   "ports", "headroom", "rate_per_s", "exhausted_in_s", "failed", "first_failed"});
     CHECK(keys_of(json["listeners"][0]) ==
           Keys{"netns", "laddr", "lport", "pid", "comm", "accept_queue", "accept_queue_max", "overflows"});
     CHECK(keys_of(json["sockets"][0]) == Keys{"socket", "netns", "protocol", "family", "laddr", "lport", "raddr",

@@ -153,7 +153,7 @@ TEST_CASE("a proxy that floods through forty services, none of them much, is nam
     }
     const std::vector<Finding> findings = floods_in(host_with(makers));
     REQUIRE(findings.size() == 1);
-    CHECK(findings[0].severity == Severity::notice);  // 3,600 of 10,000
+    CHECK(findings[0].severity == Severity::warning);  // 3,600 of 10,000
     CHECK(findings[0].owner.pid == 812);
     CHECK(findings[0].title ==
           "envoy (812) makes 60.0 TIME_WAIT a second, closing first to 40 services: 3,600 in steady state");

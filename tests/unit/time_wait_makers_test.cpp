@@ -46,6 +46,12 @@ TEST_CASE("connections of one name to one service are one maker, with its proces
     CHECK(maker.comm.view() == "python3");
     CHECK(maker.pids == std::vector<std::uint32_t>{7, 8});
     CHECK(maker.processes == 2);
+    REQUIRE(maker.shares.size() == 2);
+    CHECK(maker.shares[0].pid == 7);
+    CHECK(maker.shares[0].entered == 2);
+    CHECK(maker.shares[0].time_wait == 2U);
+    CHECK(maker.shares[1].pid == 8);
+    CHECK(maker.shares[1].entered == 1);
     CHECK(maker.connects);
     CHECK(maker.entered == 3);
     CHECK(maker.time_wait == 3U);

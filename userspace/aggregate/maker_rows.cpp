@@ -36,10 +36,22 @@ std::vector<TimeWaitMakerRow> time_wait_maker_rows(Model& model, const RowFilter
     model.time_wait_makers.for_each([&](TimeWaitMaker& maker) {
         TimeWaitMakerRow row;
         row.comm = maker.comm;
-        for (const std::uint32_t pid : maker.pids) {
-            if (pid != 0) row.pids.push_back(pid);
+        const auto rate_of = [interval_ns](const auto& counts) -> std::optional<double> {
+            if (interval_ns == 0) return std::nullopt;
+            return static_cast<double>(counts.entered - counts.entered_before) * 1e9 / static_cast<double>(interval_ns);
+        };
+        for (TimeWaitShare& share : maker.shares) {
+            if (share.pid == 0) continue;
+            row.pids.push_back(share.pid);
+            row.shares.push_back({.pid = share.pid,
+                                  .time_wait = makers == Makers::counted ? std::optional(share.present) : std::nullopt,
+                                  .entered = share.entered,
+                                  .closed_by_both = share.closed_by_both,
+                                  .rate_per_s = rate_of(share)});
+            if (samples == Samples::taken) share.entered_before = share.entered;
         }
         row.processes = maker.processes;
+        if (maker.processes > maker.shares.size()) row.shares.clear();
         row.cgroup = maker.cgroup;
         row.container = maker.container;
         row.netns = maker.netns;
@@ -48,13 +60,15 @@ std::vector<TimeWaitMakerRow> time_wait_maker_rows(Model& model, const RowFilter
         if (makers == Makers::counted) row.time_wait = maker.present;
         row.entered = maker.entered;
         row.closed_by_both = maker.closed_by_both;
-        if (interval_ns != 0) {
-            row.rate_per_s =
-                static_cast<double>(maker.entered - maker.entered_before) * 1e9 / static_cast<double>(interval_ns);
-        }
+        row.rate_per_s = rate_of(maker);
         if (samples == Samples::taken) maker.entered_before = maker.entered;
         const bool idle = row.time_wait.value_or(0) == 0 && row.rate_per_s.value_or(0) == 0;
-        if (!idle && filter.takes(row)) rows.push_back(std::move(row));
+        if (idle || !filter.takes(row)) return;
+        std::erase_if(row.shares, [&](const TimeWaitShareRow& share) {
+            const bool none = share.time_wait.value_or(0) == 0 && share.rate_per_s.value_or(0) == 0;
+            return none || !filter.takes(row, share.pid);
+        });
+        rows.push_back(std::move(row));
     });
     std::ranges::sort(rows, more);
     return rows;

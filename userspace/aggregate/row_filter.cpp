@@ -84,17 +84,19 @@ bool RowFilter::takes(const ConnectRow& row) const {
 
 bool RowFilter::takes(const TimeWaitMakerRow& row) const {
     if (!sockets_) return true;
+    if (row.pids.empty()) return takes(row, 0);
+    return std::ranges::any_of(row.pids, [&](std::uint32_t pid) { return takes(row, pid); });
+}
+
+bool RowFilter::takes(const TimeWaitMakerRow& row, std::uint32_t pid) const {
+    if (!sockets_) return true;
     Event event;
     event.kind = EventKind::tcp_state;
     event.detail = TcpStateChange{.old_state = WIRE_TCP_TIME_WAIT, .new_state = WIRE_TCP_TIME_WAIT};
     event.socket = {0, row.netns, row.service};
     event.owner.comm = row.comm;
-    const ProcessPlace place{row.cgroup, row.container};
-    if (row.pids.empty()) return matches(*sockets_, event, place);
-    return std::ranges::any_of(row.pids, [&](std::uint32_t pid) {
-        event.owner.pid = pid;
-        return matches(*sockets_, event, place);
-    });
+    event.owner.pid = pid;
+    return matches(*sockets_, event, {row.cgroup, row.container});
 }
 
 }  // namespace sockeye

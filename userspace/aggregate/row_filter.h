@@ -26,6 +26,8 @@ public:
     [[nodiscard]] bool takes(const ConnectRow& row) const;
     // A maker of several processes is taken if one of those that it names is.
     [[nodiscard]] bool takes(const TimeWaitMakerRow& row) const;
+    // Its part that is this process's.
+    [[nodiscard]] bool takes(const TimeWaitMakerRow& row, std::uint32_t pid) const;
 
 private:
     std::optional<Filter> sockets_, processes_, destinations_, connects_;

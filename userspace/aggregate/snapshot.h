@@ -104,10 +104,20 @@ struct ProcessRow {
     std::uint64_t bound_connects = 0;  // of connects: with a port that bind() had chosen
 };
 
+// One process's part of a TimeWaitMakerRow; fields as there.
+struct TimeWaitShareRow {
+    std::uint32_t pid = 0;
+    std::optional<std::uint64_t> time_wait;
+    std::uint64_t entered = 0, closed_by_both = 0;
+    std::optional<double> rate_per_s;
+};
+
 // Processes of one name, as makers of TIME_WAIT toward one service.
 struct TimeWaitMakerRow {
     Comm comm;                        // empty: unknown
     std::vector<std::uint32_t> pids;  // up to eight, the newest last; empty: unknown
+    // Of those pids that have some; empty: they are too many to be told apart, or unknown.
+    std::vector<TimeWaitShareRow> shares;
     std::uint32_t processes = 0;      // how many there were
     std::string cgroup, container;
     std::uint32_t netns = 0;
@@ -319,7 +329,8 @@ struct Snapshot {
     std::vector<ContainerRow> containers;             // by descending descriptors; empty if there is no container
     std::vector<CloseWaitRow> close_wait;             // only when asked for
     std::vector<ListenerRow> listeners;
-    std::vector<OpenerRow> openers;                   // by descending number; only where stacks are observed
+    bool stacks_observed = false;       // hooks tell by which way descriptors were opened; else there are no openers
+    std::vector<OpenerRow> openers;                   // by descending number
     std::vector<RefusalRow> refusals;                 // only where they are observed
     std::vector<WayRow> ways;                         // that other rows name
     Activity total, delta;

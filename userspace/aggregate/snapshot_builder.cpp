@@ -73,6 +73,7 @@ Snapshot SnapshotBuilder::build(Model& model, const SnapshotContents& contents, 
     if (contents.close_wait && snapshot.tcp_states[WIRE_TCP_CLOSE_WAIT] != 0)
         snapshot.close_wait = close_wait_rows(model, filter, snapshot.ways);
     snapshot.listeners = listener_rows(model, filter);
+    snapshot.stacks_observed = model.run.features.has(Feature::stacks);
     snapshot.openers = opener_rows(model, filter, snapshot.ways);
     snapshot.refusals = refusal_rows(model, filter, snapshot.ways);
     if (contents.sockets) {

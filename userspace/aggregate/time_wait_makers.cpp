@@ -34,19 +34,29 @@ std::uint32_t hash_of(const TimeWaitMaker& maker) {
            static_cast<std::uint32_t>(fold_multiply(words[0] ^ kHashA ^ place, words[1] ^ kHashB));
 }
 
-void add_pid(TimeWaitMaker& maker, std::uint32_t pid) {
-    if (pid == 0 || std::ranges::find(maker.pids, pid) != maker.pids.end()) return;
-    std::ranges::rotate(maker.pids, maker.pids.begin() + 1);
-    maker.pids.back() = pid;
+TimeWaitShare* share_of(TimeWaitMaker& maker, std::uint32_t pid) {
+    if (pid == 0) return nullptr;
+    const auto known = std::ranges::find(maker.shares, pid, &TimeWaitShare::pid);
+    if (known != maker.shares.end()) return &*known;
+    std::ranges::rotate(maker.shares, maker.shares.begin() + 1);
+    maker.shares.back() = {.pid = pid};
     ++maker.processes;
+    return &maker.shares.back();
+}
+
+template <typename Counts>
+void add_counts(Counts& to, const Counts& from) {
+    to.entered += from.entered;
+    to.entered_before += from.entered_before;
+    to.closed_by_both += from.closed_by_both;
+    to.present += from.present;
 }
 
 void join(TimeWaitMaker& into, const TimeWaitMaker& from) {
-    for (const std::uint32_t pid : from.pids) add_pid(into, pid);
-    into.entered += from.entered;
-    into.entered_before += from.entered_before;
-    into.closed_by_both += from.closed_by_both;
-    into.present += from.present;
+    for (const TimeWaitShare& share : from.shares) {
+        if (TimeWaitShare* const known = share_of(into, share.pid); known != nullptr) add_counts(*known, share);
+    }
+    add_counts(into, from);
 }
 
 }  // namespace
@@ -60,7 +70,7 @@ std::uint32_t TimeWaitMakers::find(const TimeWaitMaker& like, std::uint32_t hash
     });
 }
 
-TimeWaitMaker& TimeWaitMakers::at(const SocketEntry& socket, const ProcessTable& processes) {
+TimeWaitMakers::Found TimeWaitMakers::at(const SocketEntry& socket, const ProcessTable& processes) {
     const Process& owner = processes.at(socket.owner);
     TimeWaitMaker made;
     made.comm = owner.comm;
@@ -79,7 +89,7 @@ TimeWaitMaker& TimeWaitMakers::at(const SocketEntry& socket, const ProcessTable&
         if (free_.empty() && pool_.size() > kMostMakers) {
             pool_[kOthers].comm = Comm("~other");
             pool_[kOthers].exists = true;
-            return pool_[kOthers];
+            return {pool_[kOthers], nullptr};
         }
         if (free_.empty()) {
             index = static_cast<std::uint32_t>(pool_.size());
@@ -93,14 +103,23 @@ TimeWaitMaker& TimeWaitMakers::at(const SocketEntry& socket, const ProcessTable&
         pool_[index] = std::move(made);
         index_.insert(hash, index);
     }
-    add_pid(pool_[index], owner.tgid);
-    return pool_[index];
+    return {pool_[index], share_of(pool_[index], owner.tgid)};
 }
 
 void TimeWaitMakers::entered(const SocketEntry& socket, const ProcessTable& processes) {
-    TimeWaitMaker& maker = at(socket, processes);
+    const auto [maker, share] = at(socket, processes);
+    const std::uint64_t by_both = socket.closed_by() == ClosedBy::both ? 1 : 0;
     ++maker.entered;
-    if (socket.closed_by() == ClosedBy::both) ++maker.closed_by_both;
+    maker.closed_by_both += by_both;
+    if (share == nullptr) return;
+    ++share->entered;
+    share->closed_by_both += by_both;
+}
+
+void TimeWaitMakers::count_present(const SocketEntry& socket, const ProcessTable& processes) {
+    const auto [maker, share] = at(socket, processes);
+    ++maker.present;
+    if (share != nullptr) ++share->present;
 }
 
 void TimeWaitMakers::settle(const ProcessTable& processes) {
@@ -130,7 +149,10 @@ void TimeWaitMakers::settle(const ProcessTable& processes) {
 }
 
 void TimeWaitMakers::restart() {
-    for (TimeWaitMaker& maker : pool_) maker.entered = maker.entered_before = maker.closed_by_both = 0;
+    for (TimeWaitMaker& maker : pool_) {
+        maker.entered = maker.entered_before = maker.closed_by_both = 0;
+        for (TimeWaitShare& share : maker.shares) share.entered = share.entered_before = share.closed_by_both = 0;
+    }
 }
 
 }  // namespace sockeye

@@ -15,6 +15,12 @@
 
 namespace sockeye {
 
+// One process's part in what its maker did.
+struct TimeWaitShare {
+    std::uint32_t pid = 0;  // 0: a place that nobody has taken
+    std::uint64_t entered = 0, entered_before = 0, closed_by_both = 0, present = 0;  // as in TimeWaitMaker
+};
+
 struct TimeWaitMaker {
     Comm comm;                      // empty: unknown
     std::string cgroup, container;  // cgroup empty: unknown
@@ -25,7 +31,7 @@ struct TimeWaitMaker {
     bool connects = false;   // our end connected; else it accepted
     bool exists = false;
 
-    std::array<std::uint32_t, 8> pids{};  // some of them, the newest last
+    std::array<TimeWaitShare, 8> shares{};  // of some of them, the newest last
     std::uint32_t processes = 0;          // all; one that comes back after eight others counts again
     std::uint64_t entered = 0;            // since restart()
     std::uint64_t entered_before = 0;     // at the snapshot that rates are measured against
@@ -42,9 +48,12 @@ public:
     // The socket has become TIME_WAIT. `owner`: its process's number in the table, 0: not known.
     void entered(const SocketEntry& socket, const ProcessTable& processes);
     // One of those that are there now.
-    void count_present(const SocketEntry& socket, const ProcessTable& processes) { ++at(socket, processes).present; }
+    void count_present(const SocketEntry& socket, const ProcessTable& processes);
     void clear_present() {
-        for (TimeWaitMaker& maker : pool_) maker.present = 0;
+        for (TimeWaitMaker& maker : pool_) {
+            maker.present = 0;
+            for (TimeWaitShare& share : maker.shares) share.present = 0;
+        }
     }
     // To be called when all cgroups have been read that can be: joins the makers that were apart until then.
     void settle(const ProcessTable& processes);
@@ -59,7 +68,11 @@ public:
     }
 
 private:
-    TimeWaitMaker& at(const SocketEntry& socket, const ProcessTable& processes);
+    struct Found {
+        TimeWaitMaker& maker;
+        TimeWaitShare* share;  // null: whose it is is not known
+    };
+    Found at(const SocketEntry& socket, const ProcessTable& processes);
     [[nodiscard]] std::uint32_t find(const TimeWaitMaker& like, std::uint32_t hash) const;
 
     std::vector<TimeWaitMaker> pool_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// leaks: descriptors that are opened and not closed, by the way through the program that opened them. A verdict on the
-// time from ready to the end.
+// leaks: descriptors that are opened and not closed: by process, and by the way through the program that opened them. A
+// verdict on the time from ready to the end.
 #include "commands/command.h"
 #include "commands/live.h"
 
@@ -8,7 +8,8 @@ namespace sockeye {
 
 void set_up_leaks(CLI::App& app, Options& options) {
     add_options(app,
-                kFilterOptions | kOutputOptions | kDurationOption | kIntervalOption | kHookOptions | kExitCodeOption,
+                kFilterOptions | kOutputOptions | kDurationOption | kIntervalOption | kHookOptions | kExitCodeOption |
+                    kNoStacksOption,
                 options);
 }
 

@@ -55,7 +55,8 @@ Result<ExitCode> run_live_view(View view, const Options& options) {
     if (!signals) return signals.error();
 
     Output output(STDOUT_FILENO, *signals);
-    const ViewSinks sinks(view, options, output);
+    const ViewSinks sinks(view, options, output,
+                          options.duration ? VerdictPace::at_end : VerdictPace::each_interval);
     Aggregator aggregator(options.filter);
     Pipeline pipeline(aggregator, sinks.outputs());
     const LivePlan plan = plan_live(use_of(view), options);

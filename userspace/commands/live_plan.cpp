@@ -90,7 +90,8 @@ LivePlan plan_live(LiveUse use, const Options& options) {
             plan.features = kTcp | Feature::processes;
             break;
         case LiveUse::leaks:
-            plan.features = kStacks | Feature::processes;
+            // Counts come from the kernel's tables, whatever the hooks tell.
+            if (!options.count_only) plan.features = kStacks | Feature::processes;
             plan.kernel_filter = filter;
             break;
         case LiveUse::run:
@@ -120,7 +121,7 @@ LivePlan plan_live(LiveUse use, const Options& options) {
     if (options.sockets) plan.seldom |= kOtherSockets;
     plan.after_loss = tables_for(plan.features);
     const bool has_hooks = !plan.features.empty();
-    if (use == LiveUse::record || (use != LiveUse::trace && use != LiveUse::top && has_hooks)) plan.at_end = plan.baseline;
+    if (use == LiveUse::record || use == LiveUse::leaks || (use != LiveUse::trace && use != LiveUse::top && has_hooks)) plan.at_end = plan.baseline;
     if (!filter.cgroups.empty() || !filter.containers.empty()) plan.process_info = ProcessInfoNeed::at_once;
     return plan;
 }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Parsers of the option values that are not part of a filter: durations, sizes, tiers, cgroups.
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <span>
 
 #include "base/suggest.h"
@@ -67,6 +70,25 @@ Result<HookTier> parse_tier(std::string_view text) {
     return Error(fmt::format("'{}' is no tier of hooks: {}one of {}", text,
                              near.empty() ? "" : fmt::format("did you mean {}? ", near), fmt::join(kWords, ", ")),
                  ExitCode::usage);
+}
+
+Result<std::vector<std::uint32_t>> parse_netns_or_self(std::string_view list) {
+    std::string inodes;
+    for (std::size_t begin = 0; begin <= list.size();) {
+        const std::size_t comma = std::min(list.find(',', begin), list.size());
+        const std::string_view element = list.substr(begin, comma - begin);
+        if (begin != 0) inodes += ',';
+        if (element == "self") {
+            struct stat own {};
+            if (stat("/proc/thread-self/ns/net", &own) != 0)
+                return Error(fmt::format("'self' can't be looked up: /proc/thread-self/ns/net: {}", std::strerror(errno)));
+            inodes += std::to_string(own.st_ino);
+        } else {
+            inodes += element;
+        }
+        begin = comma + 1;
+    }
+    return parse_netns(inodes);
 }
 
 Result<std::string> parse_cgroup(std::string_view path) {

@@ -138,7 +138,7 @@ const std::vector<ValueOption>& value_options() {
          [](Options& o, std::string_view v) { return append_all(parse_ports(v), o.filter.ports); }},
         {kFilterOptions, "-L,--lport", "PORTS", "only these local ports [all]", Repeat::adds,
          [](Options& o, std::string_view v) { return append_all(parse_ports(v), o.filter.local_ports); }},
-        {kFilterOptions, "-D,--rport", "PORTS", "only these remote ports [all]", Repeat::adds,
+        {kFilterOptions, "-R,-D,--rport", "PORTS", "only these remote ports [all]", Repeat::adds,
          [](Options& o, std::string_view v) { return append_all(parse_ports(v), o.filter.remote_ports); }},
         {kFilterOptions, "-a,--addr", "CIDR[,CIDR]",
          "only sockets with such an address at either end, as 10.0.0.0/8 or ::1 [all]", Repeat::adds,
@@ -149,8 +149,8 @@ const std::vector<ValueOption>& value_options() {
         {kFilterOptions, "--container", "ID",
          "only processes of this container (the first digits of its id) [all]", Repeat::adds,
          [](Options& o, std::string_view v) { return append_one(parse_container(v), o.filter.containers); }},
-        {kFilterOptions, "--netns", "INUM[,INUM]", "only these network namespaces (inode numbers, see lsns) [all]",
-         Repeat::adds, [](Options& o, std::string_view v) { return append_all(parse_netns(v), o.filter.netns); }},
+        {kFilterOptions, "--netns", "INUM[,INUM]", "only these network namespaces: inode numbers (see lsns), or self [all]",
+         Repeat::adds, [](Options& o, std::string_view v) { return append_all(parse_netns_or_self(v), o.filter.netns); }},
         {kFilterOptions, "--state", "STATE[,STATE]", "only TCP sockets entering, leaving or in these states [all]",
          Repeat::adds, [](Options& o, std::string_view v) { return join_bits(parse_states(v), o.filter.states); }},
         {kFilterOptions, "-e,--event", "KIND[,KIND]",
@@ -220,6 +220,8 @@ const std::vector<FlagOption>& flag_options() {
          [](Options& o) { o.exit_code = true; }},
         {kDiffOptions, "--totals", "compare counts in all, not per second: of runs that do the same work [off]",
          [](Options& o) { o.diff.totals = true; }},
+        {kNoStacksOption, "--no-stacks", "count descriptors only: no hooks, and no stacks [off]",
+         [](Options& o) { o.count_only = true; }},
         {kStacksOption, "--stacks", "who opens descriptors, too, for `replay --view leaks` [off]",
          [](Options& o) { o.stacks = true; }},
         {~0U, "-v,--verbose", "say on stderr what is being done [off]", [](Options& o) { o.verbose = true; }},
@@ -230,7 +232,7 @@ const std::vector<FlagOption>& flag_options() {
 // The longest name: how messages call the option.
 std::string spoken_name(const char* names) {
     const std::string_view all(names);
-    const std::size_t comma = all.find(',');
+    const std::size_t comma = all.rfind(',');
     return std::string(comma == std::string_view::npos ? all : all.substr(comma + 1));
 }
 

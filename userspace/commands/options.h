@@ -52,6 +52,7 @@ struct Options {
     bool force = false;          // record: overwrite
     bool exit_code = false;      // verdicts: 3 with a finding
     bool stacks = false;         // record: who opens descriptors, too
+    bool count_only = false;     // leaks: no hooks, counts only
     std::string file;            // record, replay, report, top
     std::string other_file;      // diff: the second one
     DiffOptions diff;
@@ -79,6 +80,7 @@ enum OptionGroup : unsigned {
     kPidOptions = 1U << 12,
     kRunOptions = 1U << 13,
     kReplayTopOption = 1U << 17,
+    kNoStacksOption = 1U << 18,
 };
 
 // Adds the options of these groups to a command; parsed values go to `options`, which must outlive it.
@@ -95,6 +97,8 @@ Result<void> check_together(const Options& options);
 Result<std::chrono::nanoseconds> parse_duration(std::string_view text);  // "500ms", "30s", "5m", "1h"
 Result<std::size_t> parse_ring_size(std::string_view text);              // "64K", "8M"; a power of two
 Result<HookTier> parse_tier(std::string_view text);
+// As parse_netns(); `self` is the namespace that sockeye runs in.
+Result<std::vector<std::uint32_t>> parse_netns_or_self(std::string_view list);
 Result<std::string> parse_cgroup(std::string_view path);
 Result<std::string> parse_container(std::string_view id);
 

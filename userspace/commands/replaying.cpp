@@ -45,7 +45,7 @@ Result<ExitCode> replay_view(View view, const Options& options) {
     if (!signals) return signals.error();
 
     Output output(STDOUT_FILENO, *signals);
-    const ViewSinks sinks(view, options, output);
+    const ViewSinks sinks(view, options, output, VerdictPace::at_end);
     Aggregator aggregator(options.filter);
     Pipeline pipeline(aggregator, sinks.outputs());
     if (Result<void> shown = run_through(**recording, pipeline, *loop); !shown) return shown.error();

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "commands/views.h"
 
+#include <fmt/format.h>
+
+#include <utility>
+
 #include "sinks/connects_sink.h"
 #include "sinks/frame_text.h"
 #include "sinks/json_sink.h"
@@ -8,6 +12,7 @@
 #include "sinks/leaks_text.h"
 #include "sinks/snapshot_json.h"
 #include "sinks/snapshot_text.h"
+#include "sinks/snapshot_view.h"
 #include "sinks/text_sink.h"
 #include "sinks/time_wait_json.h"
 #include "sinks/time_wait_text.h"
@@ -21,7 +26,32 @@ std::unique_ptr<EventSink> make_event_sink(const Options& options, Output& outpu
     return std::make_unique<TextSink>(output, options.timestamp ? TextSink::Time::shown : TextSink::Time::hidden);
 }
 
-std::unique_ptr<SnapshotSink> make_snapshot_sink(View view, const Options& options, Output& output) {
+// Frames that follow each other have the time of each above.
+class Timed final : public SnapshotSink {
+public:
+    Timed(Output& output, std::unique_ptr<SnapshotSink> shown) : output_(output), shown_(std::move(shown)) {}
+
+    void write(const Snapshot& snapshot, std::span<const Finding> findings) override {
+        output_.write(fmt::format("{}{}\n", first_ ? "" : "\n", clock_text(snapshot)));
+        first_ = false;
+        shown_->write(snapshot, findings);
+    }
+    bool flush() override { return shown_->flush(); }
+
+private:
+    Output& output_;
+    std::unique_ptr<SnapshotSink> shown_;
+    bool first_ = true;
+};
+
+std::unique_ptr<SnapshotSink> verdict_text(std::unique_ptr<SnapshotSink> sink, Output& output, VerdictPace pace) {
+    if (pace == VerdictPace::at_end) return sink;
+    return std::make_unique<Timed>(output, std::move(sink));
+}
+
+std::unique_ptr<SnapshotSink> make_snapshot_sink(View view, const Options& options, Output& output,
+                                                 const Diagnosis* diagnosis, VerdictPace pace) {
+    const bool lines = pace == VerdictPace::each_interval;
     const auto sockets = options.sockets ? SnapshotJson::Sockets::listed : SnapshotJson::Sockets::left_out;
     if (view == View::top) {
         if (options.output == OutputFormat::json)
@@ -29,12 +59,16 @@ std::unique_ptr<SnapshotSink> make_snapshot_sink(View view, const Options& optio
         return std::make_unique<FrameText>(output);
     }
     if (view == View::leaks) {
-        if (options.output == OutputFormat::json) return std::make_unique<LeaksJson>(output);
-        return std::make_unique<LeaksText>(output);
+        if (options.output == OutputFormat::json)
+            return std::make_unique<LeaksJson>(output, lines ? LeaksJson::Layout::line : LeaksJson::Layout::indented,
+                                               diagnosis->history());
+        return verdict_text(std::make_unique<LeaksText>(output, diagnosis->history()), output, pace);
     }
     if (view == View::timewait) {
-        if (options.output == OutputFormat::json) return std::make_unique<TimeWaitJson>(output);
-        return std::make_unique<TimeWaitText>(output);
+        if (options.output == OutputFormat::json)
+            return std::make_unique<TimeWaitJson>(output, lines ? TimeWaitJson::Layout::line
+                                                                : TimeWaitJson::Layout::indented);
+        return verdict_text(std::make_unique<TimeWaitText>(output), output, pace);
     }
     if (view == View::connects) {
         if (options.output == OutputFormat::json) return std::make_unique<ConnectsJson>(output);
@@ -47,29 +81,35 @@ std::unique_ptr<SnapshotSink> make_snapshot_sink(View view, const Options& optio
 
 }  // namespace
 
-ViewSinks::ViewSinks(View view, const Options& options, Output& output) : view_(view), options_(options) {
+ViewSinks::ViewSinks(View view, const Options& options, Output& output, VerdictPace pace)
+    : view_(view), pace_(pace), options_(options) {
+    // `leaks` tells of growth, which its diagnosis remembers.
+    if (view == View::leaks || options.filter.wants(EventKind::finding))
+        diagnosis_ = std::make_unique<Diagnosis>(view == View::leaks ? Concern::descriptors : Concern::everything);
     if (view == View::trace)
         events_ = make_event_sink(options, output);
     else
-        snapshots_ = make_snapshot_sink(view, options, output);
-    if (options.filter.wants(EventKind::finding))
-        diagnosis_ = std::make_unique<Diagnosis>(view == View::leaks ? Concern::descriptors : Concern::everything);
+        snapshots_ = make_snapshot_sink(view, options, output, diagnosis_.get(), pace);
+}
+
+SnapshotMoment ViewSinks::moment() const {
+    if (view_ == View::trace) return SnapshotMoment::never;
+    if (view_ == View::top) return SnapshotMoment::each_tick;
+    const bool paced = view_ == View::timewait || view_ == View::leaks;
+    return paced && pace_ == VerdictPace::each_interval ? SnapshotMoment::each_interval : SnapshotMoment::at_end;
 }
 
 PipelineOutputs ViewSinks::outputs() const {
-    const SnapshotMoment moment = view_ == View::trace ? SnapshotMoment::never
-                                  : view_ == View::top ? SnapshotMoment::each_tick
-                                                       : SnapshotMoment::at_end;
     return {.events = events_.get(),
             .snapshots = snapshots_.get(),
-            .moment = moment,
+            .moment = moment(),
             .contents = {.sockets = options_.sockets,
                          .time_wait_makers = view_ == View::timewait   ? Makers::counted
                                              : diagnosis_ != nullptr ? Makers::rates
                                                                      : Makers::none,
                          .close_wait = diagnosis_ != nullptr,
                          .filter = &options_.filter,
-                         .base = moment == SnapshotMoment::at_end ? RateBase::first_snapshot
+                         .base = moment() == SnapshotMoment::at_end ? RateBase::first_snapshot
                                                                   : RateBase::previous_snapshot},
             .diagnosis = diagnosis_.get()};
 }

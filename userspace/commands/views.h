@@ -14,17 +14,23 @@
 
 namespace sockeye {
 
+// How often a verdict (timewait, leaks) is shown: for each interval of a run that nobody has set an end to, else once.
+enum class VerdictPace : std::uint8_t { each_interval, at_end };
+
 class ViewSinks {
 public:
     // `output` and `options` must outlive it.
-    ViewSinks(View view, const Options& options, Output& output);
+    ViewSinks(View view, const Options& options, Output& output, VerdictPace pace);
 
     [[nodiscard]] PipelineOutputs outputs() const;
     // done, or finding if the last look found something and the exit code is to say so.
     [[nodiscard]] ExitCode verdict() const;
 
 private:
+    [[nodiscard]] SnapshotMoment moment() const;
+
     View view_;
+    VerdictPace pace_;
     const Options& options_;
     std::unique_ptr<EventSink> events_;
     std::unique_ptr<SnapshotSink> snapshots_;

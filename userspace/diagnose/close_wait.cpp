@@ -21,8 +21,8 @@ std::optional<Severity> severity_of(const CloseWaitRow& row) {
         return std::ranges::count_if(row.ages_ns, [age_ns](std::uint64_t age) { return age >= age_ns; });
     };
     const std::ptrdiff_t some_time = older_than(kShortNs), long_time = older_than(kLongNs);
-    if (some_time >= 100 || long_time >= 10) return Severity::warning;
-    if (some_time >= 10 || long_time >= 1) return Severity::notice;
+    // A few are everyday life: idle connections of a pool, which nobody reads until they are wanted again.
+    if (some_time >= 10 || long_time >= 5) return Severity::warning;
     return std::nullopt;
 }
 
@@ -32,14 +32,15 @@ Finding finding_of(const CloseWaitRow& row, const WayRow* way, Severity severity
     const std::uint64_t oldest_ns = row.ages_ns.empty() ? 0 : row.ages_ns.front();
     const bool reads = row.end_unread * 2 < row.sockets;
     Finding finding;
-    finding.rule = "close_wait";
+    finding.rule = "close_wait_held";
     finding.subject = std::to_string(row.owner.pid);
     finding.severity = severity;
     finding.owner = row.owner;
     finding.title = fmt::format("{} holds {} connections that the peer has closed, the oldest for {}", name,
                                 format_count(row.sockets),
                                 format_duration(std::chrono::nanoseconds(static_cast<std::int64_t>(oldest_ns))));
-    finding.evidence = {{"sockets", row.sockets},
+    finding.confidence = oldest_ns >= kLongNs ? 0.95 : 0.8;
+    finding.evidence = {{"count", row.sockets},
                         {"oldest_s", static_cast<double>(oldest_ns) / 1e9},
                         {"end_unread", row.end_unread},
                         {"unread_bytes", row.unread_bytes},

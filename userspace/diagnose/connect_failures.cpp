@@ -105,14 +105,16 @@ Finding finding_of(const ConnectRow& row, const Recent& recent, double share) {
     finding.title = fmt::format("{} of {} connects of {} to {} failed, most with {}", format_count(recent.failures()),
                                 format_count(outcomes), who, destination, recent.failed.front().first);
     char address[kAddressMax];
+    finding.confidence = share >= kNearlyAll ? 0.95 : 0.8;
     finding.evidence = {
         {"netns", std::uint64_t{row.netns}},
         {"raddr", remote.address == nullptr
                       ? EvidenceValue()
                       : EvidenceValue(std::string(address, write_address(address, *remote.address, remote.family)))},
         {"rport", std::uint64_t{remote.port}},
+        {"error", recent.failed.front().first},
+        {"count", recent.failures()},
         {"established", recent.established},
-        {"failed", recent.failures()},
     };
     for (const auto& [error, count] : recent.failed) finding.evidence.push_back({error, count});
     finding.evidence.push_back({"pending", row.pending});

@@ -9,19 +9,19 @@ namespace {
 
 constexpr DiagnoseFunction* kDiagnoses[] = {
     diagnose_fd_leak,
-    diagnose_fd_refused,
+    diagnose_fd_limit,
+    diagnose_file_limit,
     diagnose_port_headroom,
     diagnose_time_wait_flood,
-    diagnose_fd_exhaustion,
     diagnose_close_wait,
-    diagnose_listener_pressure,
+    diagnose_listen_overflow,
     diagnose_connect_failures,
 };
 
 constexpr DiagnoseFunction* kOfDescriptors[] = {
     diagnose_fd_leak,
-    diagnose_fd_refused,
-    diagnose_fd_exhaustion,
+    diagnose_fd_limit,
+    diagnose_file_limit,
     diagnose_close_wait,
 };
 
@@ -31,8 +31,8 @@ std::span<DiagnoseFunction* const> diagnoses_of(Concern concern) {
 }
 
 constexpr std::string_view kRules[] = {
-    "port_exhaustion", "time_wait_flood", "fd_leak", "fd_exhaustion", "file_exhaustion", "close_wait",
-    "listener_pressure", "connect_failures",
+    "port_exhaustion", "time_wait_flood", "fd_leak", "emfile", "enfile", "close_wait_held", "listen_overflow",
+    "connect_failures",
 };
 
 // A finding that was gone for less than this has not come anew: what swings around a threshold is told once.
@@ -44,8 +44,6 @@ std::span<const std::string_view> finding_rules() { return kRules; }
 
 std::string_view name_of(Severity severity) {
     switch (severity) {
-        case Severity::notice:
-            return "notice";
         case Severity::warning:
             return "warning";
         case Severity::critical:
@@ -59,13 +57,20 @@ void Diagnosis::look(const Snapshot& snapshot) {
     findings_.clear();
     news_.clear();
     for (DiagnoseFunction* diagnose : diagnoses_of(concern_)) diagnose(snapshot, history_, findings_);
-    std::ranges::stable_sort(findings_, std::ranges::greater{}, &Finding::severity);
+    std::ranges::stable_sort(findings_, std::ranges::greater{}, [](const Finding& finding) {
+        return std::pair(finding.severity, finding.confidence);
+    });
 
     std::erase_if(told_, [&](const auto& entry) {
         return entry.second.seen_ns + kForgottenAfterNs < snapshot.ktime_ns;
     });
-    for (const Finding& finding : findings_) {
+    for (Finding& finding : findings_) {
         const auto [entry, is_new] = told_.try_emplace({std::string(finding.rule), finding.subject});
+        if (is_new) entry->second.first_ns = snapshot.ktime_ns;
+        finding.since_ns = entry->second.first_ns;
+        const auto owner = std::ranges::find(snapshot.processes, finding.owner.pid, &ProcessRow::pid);
+        if (finding.owner.pid != 0 && finding.container.empty() && owner != snapshot.processes.end())
+            finding.container = owner->container;
         if (is_new || finding.severity > entry->second.severity) {
             news_.push_back(finding);
             entry->second.severity = finding.severity;

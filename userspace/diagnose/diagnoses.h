@@ -21,12 +21,12 @@ namespace sockeye {
 using DiagnoseFunction = void(const Snapshot& now, const History& history, std::vector<Finding>& findings);
 
 DiagnoseFunction diagnose_fd_leak;
-DiagnoseFunction diagnose_fd_refused;
+DiagnoseFunction diagnose_fd_limit;
+DiagnoseFunction diagnose_file_limit;
 DiagnoseFunction diagnose_port_headroom;
 DiagnoseFunction diagnose_time_wait_flood;
-DiagnoseFunction diagnose_fd_exhaustion;
 DiagnoseFunction diagnose_close_wait;
-DiagnoseFunction diagnose_listener_pressure;
+DiagnoseFunction diagnose_listen_overflow;
 DiagnoseFunction diagnose_connect_failures;
 
 // The names of all rules that findings come from.
@@ -43,13 +43,15 @@ public:
 
     // Of the last look, gravest first.
     [[nodiscard]] std::span<const Finding> findings() const { return findings_; }
+    // What its findings rest on, up to the last look.
+    [[nodiscard]] const History& history() const { return history_; }
     // Of these, the ones that are new, or graver than before: what is told once as an event.
     [[nodiscard]] std::span<const Finding> news() const { return news_; }
 
 private:
     struct Told {
-        std::uint64_t seen_ns = 0;
-        Severity severity = Severity::notice;
+        std::uint64_t first_ns = 0, seen_ns = 0;
+        Severity severity = Severity::warning;
     };
 
     Concern concern_;

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
+// Processes that leak descriptors: by the way through the program that opens them where that is observed, else by what
+// their counts tell. Either way it is said when the soft limit is met.
 #include "diagnose/fd_leak.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <string>
+#include <unordered_map>
 
 #include "base/format.h"
 #include "diagnose/culprit.h"
@@ -13,79 +18,155 @@
 namespace sockeye {
 namespace {
 
-// A warm-up or the rise of a saw-tooth is as straight as a leak while it lasts.
-constexpr double kPatienceSeconds = 30, kLongS = 120;
 constexpr double kManyDescriptors = 10;
+constexpr double kNowS = 60;
+// What will be so soon is told from the first seconds on, but called critical only where the line is drawn no further
+// than this many times what was seen of it.
+constexpr double kBoldness = 4;
 
-Finding finding_of(const OpenerRow& row, const WayRow* way, const LeakJudgement& judgement) {
+struct Judged {
+    const ProcessRow* process = nullptr;
+    FdTrend trend;
+    bool told = false;  // by the way that opened them
+};
+
+// Absent: nothing is to be told.
+std::optional<Severity> severity_of(const FdTrend& trend) {
+    if (trend.growth.shape != Shape::steady) return std::nullopt;
+    const bool near = trend.emfile_in_s.has_value() && *trend.emfile_in_s < kNowS;
+    if (near && *trend.emfile_in_s < kBoldness * trend.growth.seconds) return Severity::critical;
+    if (near || trend.verdict == FdVerdict::leak) return Severity::warning;
+    return std::nullopt;
+}
+
+std::string limit_text(const Judged& judged) {
+    if (!judged.trend.emfile_in_s.has_value()) return {};
+    const auto left = std::chrono::nanoseconds(static_cast<std::int64_t>(*judged.trend.emfile_in_s * 1e9));
+    return fmt::format(", EMFILE in {}", format_duration(left));
+}
+
+void add_limit(Finding& finding, const Judged& judged) {
+    const FdCounts& fds = judged.process->fds;
+    const auto known = [](const auto& value) { return value.has_value() ? EvidenceValue(*value) : EvidenceValue(); };
+    finding.evidence.push_back({"soft_limit", known(fds.soft_limit)});
+    finding.evidence.push_back({"hard_limit", known(fds.hard_limit)});
+    finding.evidence.push_back({"emfile_in_s", known(judged.trend.emfile_in_s)});
+}
+
+std::string prlimit_advice(const ProcessRow& row) {
+    return fmt::format("`prlimit --pid {} --nofile=SOFT:HARD` raises the limit of the running process; against a leak "
+                       "that only buys time",
+                       row.pid);
+}
+
+Finding of_process(const Judged& judged, Severity severity) {
+    const ProcessRow& row = *judged.process;
+    const FdTrend& trend = judged.trend;
+    const std::string_view kind = trend.kind.empty() ? "unknown" : std::string_view(trend.kind);
+    Finding finding;
+    finding.rule = "fd_leak";
+    finding.subject = std::to_string(row.pid);
+    finding.severity = severity;
+    // That it grows is counted; that it goes on is what is believed.
+    finding.confidence = std::max(share_of(trend.confidence), severity == Severity::critical ? 0.7 : 0);
+    finding.owner = {.pid = row.pid, .tid = 0, .comm = row.comm};
+    finding.title = fmt::format("{} ({}) leaks descriptors, most of kind {}: {} open, {} more a second{}", row.comm.view(),
+                                row.pid, kind, format_count(*row.fds.open), format_rate(trend.growth.per_s),
+                                limit_text(judged));
+    finding.evidence = {{"kind", trend.kind.empty() ? EvidenceValue() : EvidenceValue(trend.kind)},
+                        {"open", std::uint64_t{*row.fds.open}},
+                        {"slope_per_s", trend.growth.per_s},
+                        {"observed_s", trend.growth.seconds},
+                        {"deviation", trend.growth.deviation}};
+    add_limit(finding, judged);
+    finding.advice = {
+        fmt::format("find what {} opens and never closes: `sockeye leaks -p {}` names the stack; at the limit open(), "
+                    "socket() and accept() fail with EMFILE",
+                    row.comm.view(), row.pid),
+        prlimit_advice(row)};
+    return finding;
+}
+
+Finding of_way(const OpenerRow& row, const WayRow* way, const LeakJudgement& judgement, const Judged* judged) {
     const FrameRow* const culprit = way != nullptr ? culprit_of(*way) : nullptr;
     const std::string caller = culprit != nullptr ? frame_text(*culprit) : "";
     const std::string_view kind = fd_kind_name(row.kind);
     Finding finding;
     finding.rule = "fd_leak";
     finding.subject = fmt::format("{} {} {}", row.pid, kind, way != nullptr ? stack_text(*way) : "");
-    finding.severity = Severity::warning;
+    finding.confidence = share_of(judgement.confidence);
     finding.owner = {.pid = row.pid, .tid = 0, .comm = row.comm};
-    finding.title = fmt::format("{} ({}) leaks descriptors of kind {}: {} open, {} more a second{}{}", row.comm.view(),
+    finding.title = fmt::format("{} ({}) leaks descriptors of kind {}: {} open, {} more a second{}{}{}", row.comm.view(),
                                 row.pid, kind, format_count(row.open), format_rate(judgement.growth.per_s),
-                                caller.empty() ? "" : ", opened by ", caller);
+                                caller.empty() ? "" : ", opened by ", caller,
+                                judged != nullptr ? limit_text(*judged) : "");
     finding.evidence = {{"kind", std::string(kind)},
                         {"open", std::uint64_t{row.open}},
                         {"opened", row.opened},
                         {"closed", row.closed},
-                        {"growth_per_s", judgement.growth.per_s},
+                        {"slope_per_s", judgement.growth.per_s},
                         {"observed_s", judgement.growth.seconds},
-                        {"deviation", judgement.growth.deviation},
-                        {"confidence", std::string(name_of(judgement.confidence))},
-                        {"caller", caller.empty() ? EvidenceValue() : EvidenceValue(caller)},
-                        {"stack", way != nullptr ? EvidenceValue(stack_text(*way)) : EvidenceValue()}};
+                        {"deviation", judgement.growth.deviation}};
+    if (judged != nullptr) {
+        add_limit(finding, *judged);
+        finding.severity = std::max(finding.severity, severity_of(judged->trend).value_or(Severity::warning));
+    }
+    finding.evidence.push_back({"caller", caller.empty() ? EvidenceValue() : EvidenceValue(caller)});
+    finding.evidence.push_back({"stack", way != nullptr ? EvidenceValue(stack_text(*way)) : EvidenceValue()});
     finding.advice.push_back(
         row.closed == 0
             ? fmt::format("close what {} returns: of {} opened there none was ever closed",
                           caller.empty() ? "this call" : caller, format_count(row.opened))
             : fmt::format("look for the paths on which what {} returns is not closed: {} of {} opened there were",
                           caller.empty() ? "this call" : caller, format_count(row.closed), format_count(row.opened)));
+    if (judged != nullptr && judged->trend.emfile_in_s.has_value())
+        finding.advice.push_back(prlimit_advice(*judged->process));
     return finding;
 }
 
 }  // namespace
 
-std::string_view name_of(Confidence confidence) {
-    switch (confidence) {
-        case Confidence::none:
-            return "none";
-        case Confidence::low:
-            return "low";
-        case Confidence::medium:
-            return "medium";
-        case Confidence::high:
-            return "high";
-    }
-    return "none";
-}
-
-LeakJudgement judge_leak(const OpenerRow& row) {
+LeakJudgement judge_leak(const OpenerRow& row, std::optional<double> emfile_in_s) {
     Series series;
     for (const GrowthSample& sample : row.growth) series.add(sample.ktime_ns, sample.open, ~std::uint64_t{0} / 2);
     LeakJudgement judgement{.growth = judge_growth(series)};
-    if (judgement.growth.shape != Shape::steady) return judgement;
-    judgement.confidence = Confidence::low;
-    if (judgement.growth.seconds >= kPatienceSeconds && judgement.growth.gained >= kManyDescriptors) {
-        // Where most are closed again, what grows may be the load.
-        const bool hardly_closes = row.closed * 10 <= row.opened;
-        judgement.confidence = hardly_closes || judgement.growth.seconds >= kLongS ? Confidence::high : Confidence::medium;
-    }
+    // Where most are closed again, what grows may be the load.
+    judgement.confidence = confidence_in(judgement.growth, emfile_in_s, row.closed * 10 <= row.opened);
     return judgement;
+}
+
+void strengthen(FdTrend& trend, const OpenerRow& row, const LeakJudgement& judgement) {
+    if (judgement.confidence < Confidence::medium || judgement.confidence < trend.confidence) return;
+    trend.verdict = FdVerdict::leak;
+    trend.confidence = judgement.confidence;
+    trend.kind = fd_kind_name(row.kind);
 }
 
 bool is_worth_telling(const OpenerRow& row) { return row.open > 0 && (row.alive || row.open >= kManyDescriptors); }
 
-void diagnose_fd_leak(const Snapshot& now, const History&, std::vector<Finding>& findings) {
+void diagnose_fd_leak(const Snapshot& now, const History& history, std::vector<Finding>& findings) {
+    std::vector<Judged> judged;
+    std::unordered_map<std::uint32_t, std::size_t> by_pid;
+    for (const ProcessRow& row : now.processes) {
+        // A table that several processes use is told of once.
+        if (!row.alive || row.fds.table_of != 0) continue;
+        by_pid.emplace(row.pid, judged.size());
+        judged.push_back({&row, fd_trend(row, history)});
+    }
     for (const OpenerRow& row : now.openers) {
         if (!is_worth_telling(row)) continue;
-        const LeakJudgement judgement = judge_leak(row);
+        const auto found = by_pid.find(row.pid);
+        Judged* const process = found != by_pid.end() ? &judged[found->second] : nullptr;
+        const LeakJudgement judgement =
+            judge_leak(row, process != nullptr ? process->trend.emfile_in_s : std::nullopt);
         if (judgement.confidence < Confidence::medium) continue;
-        findings.push_back(finding_of(row, row.way.has_value() ? &now.ways[*row.way] : nullptr, judgement));
+        findings.push_back(of_way(row, row.way.has_value() ? &now.ways[*row.way] : nullptr, judgement, process));
+        if (process != nullptr) process->told = true;
+    }
+    for (const Judged& process : judged) {
+        if (process.told) continue;
+        if (const std::optional<Severity> severity = severity_of(process.trend); severity.has_value())
+            findings.push_back(of_process(process, *severity));
     }
 }
 

@@ -3,28 +3,24 @@
 // open grows, not by how many there are.
 #pragma once
 
-#include <cstdint>
-#include <string_view>
+#include <optional>
 
 #include "aggregate/snapshot.h"
+#include "diagnose/fd_trend.h"
 #include "diagnose/growth.h"
 
 namespace sockeye {
-
-enum class Confidence : std::uint8_t {
-    none,    // no leak, or too little seen
-    low,     // it grows as a leak does, but a warm-up may, too, for so short a time
-    medium,
-    high,
-};
-std::string_view name_of(Confidence confidence);
 
 struct LeakJudgement {
     Growth growth;
     Confidence confidence = Confidence::none;
 };
 
-LeakJudgement judge_leak(const OpenerRow& row);
+// `emfile_in_s`: of the process, as FdTrend has it.
+LeakJudgement judge_leak(const OpenerRow& row, std::optional<double> emfile_in_s = std::nullopt);
+
+// What is opened by one way and never closed proves a leak sooner than the process's count.
+void strengthen(FdTrend& trend, const OpenerRow& row, const LeakJudgement& judgement);
 
 // Something is open, and its process lives, or left so many that somebody may want to know.
 bool is_worth_telling(const OpenerRow& row);

@@ -14,7 +14,6 @@
 namespace sockeye {
 
 enum class Severity : std::uint8_t {
-    notice,    // worth knowing
     warning,   // will fail, or already costs
     critical,  // fails now, or within moments
 };
@@ -35,9 +34,12 @@ struct Finding {
     std::string subject;
     Severity severity = Severity::warning;
     Owner owner;        // whose doing it is; pid 0: nobody's alone, or unknown
+    std::string container;  // the owner's; empty: none, or not known
     std::string title;  // one sentence without a full stop
     std::vector<Evidence> evidence;
     std::vector<std::string> advice;  // each says what to do and why that helps
+    double confidence = 1;            // 0 to 1: how sure it is that this is so, or will be; 1: it was counted
+    std::uint64_t since_ns = 0;       // ktime at which it was found first; Diagnosis writes it
 };
 
 }  // namespace sockeye

@@ -30,13 +30,18 @@ double median(std::vector<double>& values) {
     return *middle;
 }
 
-double theil_sen(std::span<const Point> points) {
+std::vector<double> slopes_of_pairs(std::span<const Point> points) {
     std::vector<double> slopes;
     slopes.reserve(points.size() * (points.size() - 1) / 2);
     for (std::size_t from = 0; from < points.size(); ++from) {
         for (std::size_t to = from + 1; to < points.size(); ++to)
             slopes.push_back((points[to].value - points[from].value) / seconds_between(points[from], points[to]));
     }
+    return slopes;
+}
+
+double theil_sen(std::span<const Point> points) {
+    std::vector<double> slopes = slopes_of_pairs(points);
     return median(slopes);
 }
 
@@ -118,6 +123,30 @@ Growth judge_growth(const Series& series) {
     growth.deviation = largest_deviation(points, growth.per_s) / growth.gained;
     if (growth.deviation > kMostDeviation) growth.shape = Shape::stepping;
     return growth;
+}
+
+Growth judge_growth_or_rest(const Series& series) {
+    Growth growth = judge_growth(series);
+    const std::vector<Point>& points = series.points();
+    if (growth.shape != Shape::unknown || points.size() < kLeastPoints) return growth;
+    const bool rests = points.back().value < points.front().value + kLeastGain;
+    if (rests && seconds_between(points.front(), points.back()) >= kLeastSeconds) growth.shape = Shape::flat;
+    return growth;
+}
+
+Slope slope_of(const Series& series) {
+    std::span<const Point> points = without_first_rest(series.points());
+    if (points.size() < 3) points = series.points();  // it rests still
+    if (points.size() < 3) return {};
+    std::vector<double> slopes = slopes_of_pairs(points);
+    std::ranges::sort(slopes);
+    const auto count = static_cast<double>(points.size());
+    const double spread = 1.96 * std::sqrt(count * (count - 1) * (2 * count + 5) / 18);
+    const double last = static_cast<double>(slopes.size()) - 1;
+    const auto at_rank = [&](double rank) { return slopes[static_cast<std::size_t>(std::clamp(rank, 0.0, last))]; };
+    return {.per_s = slopes[slopes.size() / 2],
+            .low = at_rank(std::floor((last + 1 - spread) / 2)),
+            .high = at_rank(std::ceil((last + 1 + spread) / 2))};
 }
 
 std::optional<double> time_to(const Growth& growth, double value, double limit) {

@@ -52,6 +52,15 @@ struct Growth {
 };
 
 Growth judge_growth(const Series& series);
+// The same, but what stood still for as long as growth takes to be judged is flat: how it began is of no matter.
+Growth judge_growth_or_rest(const Series& series);
+
+// Theil–Sen's slope whatever the shape is, and between what it lies in 19 of 20 cases (Sen 1968: the ranks of the
+// pairs' slopes that Kendall's test leaves). Absent: fewer than three points.
+struct Slope {
+    std::optional<double> per_s, low, high;
+};
+Slope slope_of(const Series& series);
 
 // Seconds until `limit` is reached at the present slope; absent unless growth is steady. 0: it has been.
 std::optional<double> time_to(const Growth& growth, double value, double limit);

@@ -22,8 +22,9 @@ void History::add(const Snapshot& snapshot) {
         if (!row.alive || !row.fds.open.has_value()) continue;
         if (descriptors_.size() >= kMostProcesses && !descriptors_.contains(row.pid)) continue;
         Descriptors& entry = descriptors_[row.pid];
-        if (entry.comm != row.comm) entry = Descriptors{.comm = row.comm, .series = {}};
+        if (entry.comm != row.comm) entry = Descriptors{.comm = row.comm, .series = {}, .first_kinds = {}};
         entry.series.add(now, static_cast<double>(*row.fds.open), kGrowthWindowNs);
+        if (entry.first_kinds.empty()) entry.first_kinds = row.fds.by_kind;
         entry.seen_ns = now;
     }
     std::erase_if(descriptors_, [now](const auto& entry) { return entry.second.seen_ns != now; });
@@ -39,6 +40,24 @@ void History::add(const Snapshot& snapshot) {
     }
     std::erase_if(listeners_, [now](const auto& entry) { return entry.second.seen_ns != now; });
     add_connects(snapshot);
+}
+
+std::string History::kind_that_grew(const ProcessRow& row) const {
+    const auto known = descriptors_.find(row.pid);
+    const auto gain = [&](const std::string& kind, std::uint32_t count) {
+        if (known == descriptors_.end()) return std::int64_t{0};
+        const auto first = known->second.first_kinds.find(kind);
+        return std::int64_t{count} - (first == known->second.first_kinds.end() ? 0 : std::int64_t{first->second});
+    };
+    std::string best;
+    std::pair<std::int64_t, std::uint32_t> most{-1, 0};
+    for (const auto& [kind, count] : row.fds.by_kind) {
+        const std::pair now{std::max<std::int64_t>(gain(kind, count), 0), count};
+        if (now <= most) continue;
+        most = now;
+        best = kind;
+    }
+    return best;
 }
 
 History::ConnectsKey History::key_of(const ConnectRow& row) {

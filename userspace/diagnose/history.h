@@ -38,6 +38,9 @@ public:
 
     // Open descriptors of a living process over kGrowthWindowNs; null: not known.
     [[nodiscard]] const Series* descriptors_of(std::uint32_t pid) const;
+    // The kind of descriptors that has become most more since the process is known; the one that most are of if none
+    // has. Empty: kinds were not read.
+    [[nodiscard]] std::string kind_that_grew(const ProcessRow& row) const;
     // The same of all that live in a container, "": in none; empty where there are no containers.
     [[nodiscard]] const std::map<std::string, Series>& descriptors_by_container() const { return containers_; }
     // Open files of the host.
@@ -73,6 +76,7 @@ private:
     struct Descriptors {
         Comm comm;  // a process id that is given to another process begins anew
         Series series;
+        std::map<std::string, std::uint32_t> first_kinds;  // as they were read first
         std::uint64_t seen_ns = 0;
     };
     static constexpr std::size_t kMostProcesses = 32768;

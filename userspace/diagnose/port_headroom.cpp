@@ -66,8 +66,9 @@ Finding finding_of(const DestinationRow& row, std::optional<double> exhausted_in
         {"headroom", row.headroom},
         {"rate_per_s", row.rate_per_s.has_value() ? EvidenceValue(*row.rate_per_s) : EvidenceValue()},
         {"exhausted_in_s", exhausted_in_s.has_value() ? EvidenceValue(*exhausted_in_s) : EvidenceValue()},
-        {"refused", row.refused},
+        {"failed", row.refused},
     };
+    finding.confidence = row.refused != 0 || exhausted_in_s.value_or(1) <= 0 ? 1 : 0.8;
     finding.advice = advice_for(row);
     return finding;
 }

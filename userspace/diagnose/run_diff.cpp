@@ -217,7 +217,7 @@ void Comparison::add_findings() {
         row.note = fmt::format("{} → {}", was != nullptr ? name_of(was->severity) : "none", is != nullptr ? name_of(is->severity) : "none");
         const bool graver = is != nullptr && (was == nullptr || is->severity > was->severity);
         const bool milder = was != nullptr && (is == nullptr || is->severity < was->severity);
-        if (graver) row.verdict = is->severity == Severity::notice ? DiffVerdict::news : DiffVerdict::regression;
+        if (graver) row.verdict = DiffVerdict::regression;
         if (milder) row.verdict = DiffVerdict::improvement;
         diff_.rows.push_back(std::move(row));
     }
@@ -270,8 +270,6 @@ std::string_view name_of(DiffVerdict verdict) {
             return "uncertain";
         case DiffVerdict::improvement:
             return "improvement";
-        case DiffVerdict::news:
-            return "new";
         case DiffVerdict::same:
             return "same";
     }

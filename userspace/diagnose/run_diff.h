@@ -27,7 +27,6 @@ enum class DiffVerdict : std::uint8_t {
     regression,
     uncertain,    // it would be one if the first run had lost nothing
     improvement,  // the same the other way round
-    news,         // worth knowing, and no regression: a new notice
     same,
 };
 std::string_view name_of(DiffVerdict verdict);

@@ -78,6 +78,17 @@ double TimeWaitOutlook::total() const {
     return sum;
 }
 
+double TimeWaitOutlook::capped(double steady, std::uint32_t netns) const {
+    const std::uint32_t most = limits_in(netns, snapshot_).time_wait_max;
+    return most == 0 ? steady : std::min<double>(steady, most);
+}
+
+double TimeWaitOutlook::capped_total() const {
+    double sum = 0;
+    for (const auto& [netns, steady] : by_netns_) sum += capped(steady, netns);
+    return sum;
+}
+
 double TimeWaitOutlook::most() const {
     double most = 0;
     for (const auto& [netns, sum] : by_netns_) most = std::max(most, sum);
@@ -101,14 +112,13 @@ bool TimeWaitOutlook::is_reusable(const TimeWaitMakerRow& maker) const {
 }
 
 std::optional<Severity> TimeWaitOutlook::table_severity(std::uint32_t netns) const {
-    constexpr double kNoticed = 0.1, kGrave = 0.5;
+    constexpr double kGrave = 0.2;
     // Connections have skipped TIME_WAIT since the previous look.
     if (snapshot_.delta.time_wait_overflows != 0) return Severity::critical;
     const std::uint32_t most = limits_in(netns, snapshot_).time_wait_max;
     const double share = most == 0 ? 0 : in(netns) / most;
     if (share >= 1) return Severity::critical;
     if (share >= kGrave) return Severity::warning;
-    if (share >= kNoticed) return Severity::notice;
     return std::nullopt;
 }
 

@@ -44,6 +44,9 @@ public:
     [[nodiscard]] double total() const;
     [[nodiscard]] double most() const;
     [[nodiscard]] const std::map<std::uint32_t, double>& by_netns() const { return by_netns_; }
+    // The same as shown: past tcp_max_tw_buckets no more are made.
+    [[nodiscard]] double capped(double steady, std::uint32_t netns) const;
+    [[nodiscard]] double capped_total() const;
 
     // The ports that a connector shares; null: it accepts, or none is open there any more.
     [[nodiscard]] const DestinationRow* destination_of(const TimeWaitMakerRow& maker) const;

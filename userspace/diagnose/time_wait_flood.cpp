@@ -18,7 +18,10 @@ namespace sockeye {
 namespace {
 
 // Shares of the ports that the steady state takes.
-constexpr double kNoticed = 0.1, kGrave = 0.5;
+constexpr double kGrave = 0.2, kMost = 0.5;
+
+// A burst may be over by then.
+constexpr std::uint64_t kLongEnoughNs = 3'000'000'000;
 
 struct Pressure {
     double steady = 0;              // TIME_WAITs of this maker in steady state
@@ -43,7 +46,6 @@ std::optional<Severity> severity_of(const TimeWaitMakerRow& maker, const Pressur
     std::optional<Severity> ports;
     if (pressure.port_share >= 1) ports = pressure.reusable ? Severity::warning : Severity::critical;
     else if (pressure.port_share >= kGrave) ports = Severity::warning;
-    else if (pressure.port_share >= kNoticed) ports = Severity::notice;
     return std::max(ports, pressure.table);
 }
 
@@ -75,7 +77,7 @@ std::vector<std::string> advice_for_connector(const TimeWaitMakerRow& maker, con
         fmt::format("or let {} close first: whoever closes first has the TIME_WAIT, and at the listening end it takes "
                     "no port of the range",
                     service)};
-    if (pressure.port_share < kGrave) return advice;
+    if (pressure.port_share < kMost) return advice;
     if (!pressure.reusable) {
         advice.push_back(fmt::format(
             "net.ipv4.tcp_tw_reuse=1 (now {}) lets connect() take the port of a TIME_WAIT that is older than a second; "
@@ -111,6 +113,18 @@ std::vector<std::string> advice_for_acceptor(const TimeWaitMakerRow& maker, cons
     return advice;
 }
 
+EvidenceValue address_of(const EndpointView& side) {
+    if (side.address == nullptr) return {};
+    char text[kAddressMax];
+    return std::string(text, write_address(text, *side.address, side.family));
+}
+
+// What the rate was drawn from; what has overflowed has been counted.
+double confidence_of(const Pressure& pressure, const Snapshot& now) {
+    if (pressure.table == Severity::critical && now.delta.time_wait_overflows != 0) return 1;
+    return now.interval_ns >= kLongEnoughNs ? 0.9 : 0.6;
+}
+
 Finding finding_of(const TimeWaitMakerRow& maker, const Pressure& pressure, Severity severity, const Snapshot& now,
                    const TimeWaitOutlook& outlook) {
     const double rate = maker.rate_per_s.value_or(0);
@@ -127,15 +141,24 @@ Finding finding_of(const TimeWaitMakerRow& maker, const Pressure& pressure, Seve
     const DestinationRow* destination = outlook.destination_of(maker);
     const std::uint64_t bound = maker.connects ? bound_percent(maker, now) : 0;
     const auto or_unknown = [](bool known, EvidenceValue value) { return known ? value : EvidenceValue(); };
+    const std::uint64_t most = limits_in(maker.netns, now).time_wait_max;
+    const std::uint64_t limit = destination != nullptr ? std::uint64_t{destination->ports} : most;
+    const EndpointView local = local_endpoint(maker.service), remote = remote_endpoint(maker.service);
+    finding.confidence = confidence_of(pressure, now);
     finding.evidence = {
-        {"closed_first_by", std::string(maker.connects ? "client" : "server")},
-        {"service", service},
+        {"side", std::string(maker.connects ? "client" : "server")},
         {"netns", std::uint64_t{maker.netns}},
+        {"laddr", address_of(local)},
+        {"lport", or_unknown(!maker.connects, std::uint64_t{local.port})},
+        {"raddr", maker.connects ? address_of(remote) : EvidenceValue()},
+        {"rport", or_unknown(maker.connects, std::uint64_t{remote.port})},
         {"rate_per_s", rate},
+        {"now", or_unknown(maker.time_wait.has_value(), maker.time_wait.value_or(0))},
+        {"projected", outlook.capped(pressure.steady, maker.netns)},
+        {"limit", or_unknown(limit != 0, limit)},
         {"entered", maker.entered},
         {"closed_by_both", maker.closed_by_both},
-        {"projected", pressure.steady},
-        {"time_wait_max", or_unknown(limits_in(maker.netns, now).time_wait_max != 0, std::uint64_t{limits_in(maker.netns, now).time_wait_max})},
+        {"time_wait_max", or_unknown(most != 0, most)},
         {"ports", or_unknown(destination != nullptr,
                              std::uint64_t{destination != nullptr ? destination->ports : 0})},
         {"exhausted_in_s", destination != nullptr && destination->exhausted_in_s.has_value()

@@ -77,15 +77,14 @@ Finding finding_of(std::uint32_t netns, const Crowd& crowd, Severity severity, c
     const bool one_role = std::ranges::all_of(
         crowd.makers, [connects](const TimeWaitMakerRow* maker) { return maker->connects == connects; });
     finding.evidence = {
-        {"closed_first_by", one_role ? EvidenceValue(std::string(connects ? "client" : "server")) : EvidenceValue()},
-        {"service", EvidenceValue()},
+        {"side", one_role ? EvidenceValue(std::string(connects ? "client" : "server")) : EvidenceValue()},
         {"services", std::uint64_t{crowd.makers.size()}},
         {"greatest", greatest(crowd, outlook, !one_name)},
         {"netns", std::uint64_t{netns}},
         {"rate_per_s", crowd.rate},
         {"entered", crowd.entered},
-        {"projected", crowd.steady},
-        {"time_wait_max", most != 0 ? EvidenceValue(std::uint64_t{most}) : EvidenceValue()},
+        {"projected", outlook.capped(crowd.steady, netns)},
+        {"limit", most != 0 ? EvidenceValue(std::uint64_t{most}) : EvidenceValue()},
         {"overflows", now.delta.time_wait_overflows},
     };
     finding.advice = {

@@ -157,7 +157,7 @@ Result<std::vector<std::uint32_t>> parse_netns(std::string_view list) {
         const std::optional<std::uint32_t> inode = number_in<std::uint32_t>(element);
         if (!inode || *inode == 0)
             return wrong(element, "is no network namespace",
-                         "its inode number, as `lsns -t net` or `readlink /proc/PID/ns/net` show it");
+                         "its inode number, as `lsns -t net` or `readlink /proc/PID/ns/net` show it, or self");
         inodes.push_back(*inode);
         return {};
     });

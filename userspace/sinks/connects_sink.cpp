@@ -24,7 +24,7 @@ void ConnectsJson::write(const Snapshot& snapshot, std::span<const Finding> find
     json["host"] = text_or_null(snapshot.host);
     json["kernel"] = text_or_null(snapshot.kernel);
     json["connects"] = connects_json(snapshot);
-    json["findings"] = findings_json(findings);
+    json["findings"] = findings_json(findings, snapshot.wall_offset_ns);
     json["lost"] = snapshot.lost;
     output_.write(json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n');
 }

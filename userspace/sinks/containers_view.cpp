@@ -86,7 +86,7 @@ Json container_descriptors_json(const Snapshot& snapshot) {
                         {"fds",
                          {{"open", row.descriptors},
                           {"share", sum == 0 ? Json() : rounded_or_null(share_of(row, sum))},
-                          {"growth_per_s", rounded_or_null(row.descriptors_per_s)}}}});
+                          {"slope_per_s", rounded_or_null(row.descriptors_per_s)}}}});
     }
     return list;
 }

@@ -78,9 +78,9 @@ std::string diff_text(const RunReview& before, const RunReview& after, const Run
                    change.has_value() ? fmt::format("{:+.0f} %", *change) : "-", printable(row.subject), note_of(row)});
     }
     if (table.rows() != 0) text += table.text() + "\n";
-    return text + fmt::format("{} regressions, {} uncertain, {} improvements, {} new notices, {} the same\n",
+    return text + fmt::format("{} regressions, {} uncertain, {} improvements, {} the same\n",
                               diff.count_of(DiffVerdict::regression), diff.count_of(DiffVerdict::uncertain),
-                              diff.count_of(DiffVerdict::improvement), diff.count_of(DiffVerdict::news),
+                              diff.count_of(DiffVerdict::improvement),
                               diff.count_of(DiffVerdict::same));
 }
 

@@ -32,6 +32,11 @@ Json value_json(const EvidenceValue& value) {
 
 Json evidence_json(const Finding& finding) {
     Json json = Json::object();
+    if (finding.owner.pid != 0 || !finding.owner.comm.empty()) {
+        json["pid"] = finding.owner.pid == 0 ? Json() : Json(finding.owner.pid);
+        json["comm"] = finding.owner.comm.empty() ? Json() : Json(std::string(finding.owner.comm.view()));
+        json["container"] = finding.container.empty() ? Json() : Json(finding.container);
+    }
     for (const Evidence& evidence : finding.evidence) json[evidence.name] = value_json(evidence.value);
     return json;
 }
@@ -58,26 +63,27 @@ std::string findings_text(std::span<const Finding> findings) {
     for (const Finding& finding : findings) {
         text += fmt::format("FINDING    {} {}: {}\n", name_of(finding.severity), finding.rule,
                             printable(finding.title));
-        std::string line;
+        std::string line = fmt::format("confidence {:.2g}", finding.confidence);
+        if (!finding.container.empty()) line += ", container " + printable(finding.container);
         for (const Evidence& evidence : finding.evidence)
-            line += fmt::format("{}{} {}", line.empty() ? "" : ", ", evidence.name, evidence_text(evidence.value));
-        if (!line.empty()) text += fmt::format("           {}\n", line);
+            line += fmt::format(", {} {}", evidence.name, evidence_text(evidence.value));
+        text += fmt::format("           {}\n", line);
         for (const std::string& advice : finding.advice) text += fmt::format("           - {}\n", printable(advice));
     }
     return text;
 }
 
-Json findings_json(std::span<const Finding> findings) {
+Json findings_json(std::span<const Finding> findings, std::int64_t wall_offset_ns) {
     Json list = Json::array();
     for (const Finding& finding : findings) {
         Json json;
         json["rule"] = finding.rule;
         json["severity"] = name_of(finding.severity);
         json["title"] = finding.title;
-        json["pid"] = finding.owner.pid == 0 ? Json() : Json(finding.owner.pid);
-        json["comm"] = finding.owner.comm.empty() ? Json() : Json(std::string(finding.owner.comm.view()));
         json["evidence"] = evidence_json(finding);
         json["advice"] = finding.advice;
+        json["confidence"] = rounded(finding.confidence);
+        json["since"] = finding.since_ns == 0 ? Json() : Json(format_rfc3339(wall_time_ns(finding.since_ns, wall_offset_ns)));
         list.push_back(std::move(json));
     }
     return list;

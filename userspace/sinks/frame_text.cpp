@@ -25,12 +25,6 @@ std::string rate_text(std::uint64_t count, std::uint64_t interval_ns) {
     return format_rate(static_cast<double>(count) * 1e9 / static_cast<double>(interval_ns));
 }
 
-std::string clock_text(const Snapshot& snapshot) {
-    std::array<char, TimestampWriter::kMax> text{};
-    TimestampWriter().write_clock(text.data(), wall_time_ns(snapshot.ktime_ns, snapshot.wall_offset_ns));
-    return {text.data(), 8};
-}
-
 std::string rates_line(const Snapshot& snapshot) {
     const Activity& delta = snapshot.delta;
     const std::uint64_t interval = snapshot.interval_ns;

@@ -47,10 +47,10 @@ std::string figures_html(const std::vector<Figure>& figures) {
 }
 
 Figure findings_figure(const RunReview& review) {
-    std::size_t of_severity[3] = {};
+    std::size_t of_severity[2] = {};
     for (const SeenFinding& seen : review.findings()) ++of_severity[static_cast<std::size_t>(seen.finding.severity)];
     std::string detail;
-    for (const Severity severity : {Severity::critical, Severity::warning, Severity::notice}) {
+    for (const Severity severity : {Severity::critical, Severity::warning}) {
         const std::size_t count = of_severity[static_cast<std::size_t>(severity)];
         if (count != 0) detail += fmt::format("{}{} {}{}", detail.empty() ? "" : ", ", count, name_of(severity),
                                        count == 1 || severity == Severity::critical ? "" : "s");

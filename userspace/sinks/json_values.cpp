@@ -61,8 +61,8 @@ Json destinations_of(const Snapshot& snapshot) {
                         {"headroom", row.headroom},
                         {"rate_per_s", rounded_or_null(row.rate_per_s)},
                         {"exhausted_in_s", rounded_or_null(row.exhausted_in_s)},
-                        {"refused", row.refused},
-                        {"first_refused", first_refused_of(row, snapshot)}});
+                        {"failed", row.refused},
+                        {"first_failed", first_refused_of(row, snapshot)}});
     }
     return list;
 }

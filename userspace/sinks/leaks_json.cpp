@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "sinks/leaks_json.h"
 
+#include <map>
 #include <string>
+#include <vector>
 
 #include "base/format.h"
 #include "diagnose/culprit.h"
 #include "diagnose/fd_leak.h"
+#include "diagnose/fd_trend.h"
 #include "events/event.h"
 #include "sinks/finding_view.h"
 #include "sinks/json_values.h"
 
 namespace sockeye {
 namespace {
+
+using Openers = std::vector<const OpenerRow*>;
 
 Json frame_of(const FrameRow& frame) {
     Json json;
@@ -24,36 +29,91 @@ Json frame_of(const FrameRow& frame) {
     return json;
 }
 
-Json stack_of(const WayRow& way) {
+Json frames_of(const WayRow& way) {
     Json frames = Json::array();
     for (const FrameRow& frame : way.frames) frames.push_back(frame_of(frame));
     return frames;
 }
 
-Json leak_of(const OpenerRow& row, const Snapshot& snapshot) {
-    const LeakJudgement judgement = judge_leak(row);
+Json stack_of(const OpenerRow& row, const LeakJudgement& judgement, const Snapshot& snapshot) {
     const WayRow* const way = row.way.has_value() ? &snapshot.ways[*row.way] : nullptr;
     const FrameRow* const culprit = way != nullptr ? culprit_of(*way) : nullptr;
     const bool judged = judgement.growth.shape != Shape::unknown;
     Json json;
-    json["pid"] = row.pid;
-    json["comm"] = text_or_null(row.comm.view());
-    json["alive"] = row.alive;
-    json["cgroup"] = text_or_null(row.cgroup);
-    json["container"] = text_or_null(row.container);
+    json["frames"] = way != nullptr ? frames_of(*way) : Json();
+    json["count"] = row.open;
     json["kind"] = fd_kind_name(row.kind);
-    json["open"] = row.open;
-    json["opened"] = row.opened;
-    json["closed"] = row.closed;
     json["oldest_s"] =
         row.oldest_ns != 0 ? rounded_or_null(static_cast<double>(snapshot.ktime_ns - row.oldest_ns) / 1e9) : Json();
-    json["growth"] = shape_name(judgement.growth.shape);
     json["rate_per_s"] = judged ? rounded_or_null(judgement.growth.per_s) : Json();
-    json["confidence"] = name_of(judgement.confidence);
+    json["opened"] = row.opened;
+    json["closed"] = row.closed;
+    json["growth"] = shape_name(judgement.growth.shape);
+    json["confidence"] = share_of(judgement.confidence);
     json["caller"] = culprit != nullptr ? Json(frame_text(*culprit)) : Json();
-    json["stack"] = way != nullptr ? stack_of(*way) : Json();
-    json["stack_whole"] = way != nullptr ? Json(way->end == WIRE_STACK_WHOLE) : Json();
+    json["whole"] = way != nullptr ? Json(way->end == WIRE_STACK_WHOLE) : Json();
     return json;
+}
+
+// A process, living or ended, and what it opened.
+struct Shown {
+    std::uint32_t pid = 0;
+    Comm comm;
+    std::string container;
+    bool alive = true;
+    const ProcessRow* row = nullptr;  // null: it has ended, or is not listed
+    Openers openers;
+};
+
+Json process_of(const Shown& shown, const Snapshot& snapshot, const History& history) {
+    FdTrend trend = shown.row != nullptr ? fd_trend(*shown.row, history) : FdTrend{};
+    Json stacks = Json::array();
+    for (const OpenerRow* row : shown.openers) {
+        const LeakJudgement judgement = judge_leak(*row, trend.emfile_in_s);
+        stacks.push_back(stack_of(*row, judgement, snapshot));
+        strengthen(trend, *row, judgement);
+    }
+    const FdCounts none, &fds = shown.row != nullptr ? shown.row->fds : none;
+    const Series* const opened = shown.row != nullptr ? history.descriptors_of(shown.pid) : nullptr;
+    const Slope slope = opened != nullptr ? slope_of(*opened) : Slope{};
+    Json json;
+    json["pid"] = shown.pid;
+    json["comm"] = text_or_null(shown.comm.view());
+    json["container"] = text_or_null(shown.container);
+    json["alive"] = shown.alive;
+    json["open"] = or_null(fds.open);
+    json["soft_limit"] = or_null(fds.soft_limit);
+    json["highest"] = or_null(fds.highest);
+    json["by_kind"] = !fds.by_kind.empty() || fds.open == 0U ? Json(fds.by_kind) : Json();
+    json["slope_per_s"] = rounded_or_null(slope.per_s);
+    json["slope_low"] = rounded_or_null(slope.low);
+    json["slope_high"] = rounded_or_null(slope.high);
+    json["growth"] = shape_name(trend.growth.shape);
+    json["verdict"] = name_of(trend.verdict);
+    json["confidence"] = share_of(trend.confidence);
+    json["emfile_in_s"] = rounded_or_null(trend.emfile_in_s);
+    json["kind"] = text_or_null(trend.kind);
+    json["stacks"] = snapshot.stacks_observed ? std::move(stacks) : Json();
+    return json;
+}
+
+Json processes_of(const Snapshot& snapshot, const History& history) {
+    std::vector<Shown> all;
+    std::map<std::uint32_t, std::size_t> by_pid;
+    for (const ProcessRow& row : snapshot.processes) {
+        if (!row.alive || row.fds.table_of != 0) continue;
+        by_pid.emplace(row.pid, all.size());
+        all.push_back({row.pid, row.comm, row.container, true, &row, {}});
+    }
+    for (const OpenerRow& row : snapshot.openers) {
+        if (!is_worth_telling(row)) continue;
+        const auto [place, is_new] = by_pid.try_emplace(row.pid, all.size());
+        if (is_new) all.push_back({row.pid, row.comm, row.container, row.alive, nullptr, {}});
+        all[place->second].openers.push_back(&row);
+    }
+    Json list = Json::array();
+    for (const Shown& shown : all) list.push_back(process_of(shown, snapshot, history));
+    return list;
 }
 
 }  // namespace
@@ -66,13 +126,11 @@ void LeaksJson::write(const Snapshot& snapshot, std::span<const Finding> finding
     json["seconds"] =
         snapshot.interval_ns != 0 ? rounded_or_null(static_cast<double>(snapshot.interval_ns) / 1e9) : Json();
     json["limits"] = limits_of(snapshot);
-    json["leaks"] = Json::array();
-    for (const OpenerRow& row : snapshot.openers)
-        if (is_worth_telling(row)) json["leaks"].push_back(leak_of(row, snapshot));
-    json["findings"] = findings_json(findings);
+    json["processes"] = processes_of(snapshot, history_);
+    json["findings"] = findings_json(findings, snapshot.wall_offset_ns);
     json["lost"] = snapshot.lost;
     json["drift"] = {{"sockets", snapshot.drift.sockets}, {"fds", snapshot.drift.fds}};
-    output_.write(json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n');
+    output_.write(json.dump(layout_ == Layout::indented ? 2 : -1, ' ', false, Json::error_handler_t::replace) + '\n');
 }
 
 }  // namespace sockeye

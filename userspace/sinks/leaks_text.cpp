@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "base/format.h"
 #include "diagnose/culprit.h"
 #include "diagnose/fd_leak.h"
+#include "diagnose/fd_trend.h"
 #include "events/event.h"
 #include "sinks/finding_view.h"
 #include "sinks/snapshot_view.h"
@@ -19,6 +22,46 @@ namespace sockeye {
 namespace {
 
 constexpr std::size_t kFramesShown = 8;
+
+// Those that grow, the surest and the soonest at their limit first.
+std::string processes_text(const Snapshot& snapshot, const History& history, std::size_t most) {
+    std::vector<std::pair<const ProcessRow*, FdTrend>> grow;
+    for (const ProcessRow& row : snapshot.processes) {
+        if (!row.alive || row.fds.table_of != 0) continue;
+        FdTrend trend = fd_trend(row, history);
+        for (const OpenerRow& opener : snapshot.openers) {
+            if (opener.pid == row.pid) strengthen(trend, opener, judge_leak(opener, trend.emfile_in_s));
+        }
+        if (trend.verdict >= FdVerdict::growing) grow.emplace_back(&row, std::move(trend));
+    }
+    if (grow.empty()) return "no process's descriptors grow\n";
+    std::ranges::stable_sort(grow, [](const auto& a, const auto& b) {
+        const auto order = [](const FdTrend& trend) { return std::tuple(trend.verdict, trend.confidence, -trend.emfile_in_s.value_or(1e18), trend.growth.per_s); };
+        return order(a.second) > order(b.second);
+    });
+    TextTable table({{"PID"},
+                     {"COMM", TextTable::Align::left},
+                     {"KIND", TextTable::Align::left},
+                     {"OPEN"},
+                     {"LIMIT"},
+                     {"GROWTH/S"},
+                     {"EMFILE IN"},
+                     {"VERDICT", TextTable::Align::left}});
+    const std::size_t shown = most == 0 ? grow.size() : std::min(grow.size(), most);
+    for (std::size_t at = 0; at < shown; ++at) {
+        const auto& [row, trend] = grow[at];
+        const auto left = std::chrono::nanoseconds(static_cast<std::int64_t>(trend.emfile_in_s.value_or(0) * 1e9));
+        table.add({std::to_string(row->pid), std::string(row->comm.view()), trend.kind.empty() ? "-" : trend.kind,
+                   format_count(*row->fds.open),
+                   row->fds.soft_limit.has_value() ? format_count(*row->fds.soft_limit) : "-",
+                   format_rate(std::max(0.0, trend.growth.per_s)),
+                   trend.emfile_in_s.has_value() ? format_duration(left) : "-",
+                   trend.confidence == Confidence::none
+                       ? std::string(name_of(trend.verdict))
+                       : fmt::format("{}, confidence {}", name_of(trend.verdict), name_of(trend.confidence))});
+    }
+    return table.text() + left_out_text(grow.size(), shown);
+}
 
 std::string rows_text(const Snapshot& snapshot, const std::vector<const OpenerRow*>& rows) {
     TextTable table({{"PID"},
@@ -103,11 +146,13 @@ void LeaksText::write(const Snapshot& snapshot, std::span<const Finding> finding
     });
     const std::size_t all = rows.size();
     if (rows_ != 0 && rows.size() > rows_) rows.resize(rows_);
-    std::string text;
-    if (rows.empty())
-        text = "nothing that was opened meanwhile is open still\n";
+    std::string text = processes_text(snapshot, history_, rows_) + '\n';
+    if (!snapshot.stacks_observed)
+        text += "stacks are not observed: counts only\n";
+    else if (rows.empty())
+        text += "nothing that was opened meanwhile is open still\n";
     else
-        text = rows_text(snapshot, rows) + left_out_text(all, rows.size()) + stacks_text(snapshot, rows);
+        text += rows_text(snapshot, rows) + left_out_text(all, rows.size()) + stacks_text(snapshot, rows);
     text += '\n' + (findings.empty() ? std::string("FINDINGS   none\n") : findings_text(findings));
     text += fmt::format("\nLOST       {}; drift {} fds\n", lost_text(snapshot), format_count(snapshot.drift.fds));
     output_.write(text);

@@ -32,6 +32,8 @@ bool Pipeline::shows(const tick_event* tick) const {
             return false;
         case SnapshotMoment::each_tick:
             return tick != nullptr && tick->reason != TICK_END;
+        case SnapshotMoment::each_interval:
+            return tick != nullptr && tick->reason != TICK_READY;
         case SnapshotMoment::at_end:
             return tick == nullptr;
         case SnapshotMoment::whole_run:

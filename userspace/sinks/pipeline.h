@@ -17,6 +17,7 @@ namespace sockeye {
 enum class SnapshotMoment : std::uint8_t {
     never,
     each_tick,  // at TICK_READY and every TICK_INTERVAL: frames
+    each_interval,  // at every TICK_INTERVAL, and for what came after the last at TICK_END
     at_end,     // once, at finish()
     whole_run,  // each_tick, and at the end, which a stream that was cut off does not tell
 };

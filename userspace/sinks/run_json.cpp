@@ -61,7 +61,7 @@ Json process_of(const TreeProcess& process) {
     json["fds"] = {{"open", or_null(process.fds)},
                    {"peak", or_null(process.fds_peak)},
                    {"growth", judged ? Json(shape_name(process.growth.shape)) : Json()},
-                   {"growth_per_s", judged ? rounded_or_null(process.growth.per_s) : Json()}};
+                   {"slope_per_s", judged ? rounded_or_null(process.growth.per_s) : Json()}};
     json["connects"] = process.connects + process.connects_pending;
     json["connects_failed"] = process.connects_failed;
     json["connects_pending"] = process.connects_pending;
@@ -74,7 +74,7 @@ Json process_of(const TreeProcess& process) {
 Json findings_of(const RunOutcome& outcome) {
     Json list = Json::array();
     for (const RunFinding& found : outcome.findings) {
-        Json json = findings_json({&found.finding, 1}).front();
+        Json json = findings_json({&found.finding, 1}, outcome.last.wall_offset_ns).front();
         json["first_s"] = rounded_or_null(found.first_s);
         json["last_s"] = rounded_or_null(found.last_s);
         json["lowered"] = text_or_null(found.lowered);

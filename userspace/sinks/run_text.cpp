@@ -116,7 +116,7 @@ std::string all_findings_text(const RunOutcome& outcome) {
         if (found.last_s > found.first_s)
             text += fmt::format("           seen from {} to {} after the start\n", seconds_text(found.first_s),
                                 seconds_text(found.last_s));
-        if (!found.lowered.empty()) text += fmt::format("           a notice here: {}\n", found.lowered);
+        if (!found.lowered.empty()) text += fmt::format("           does not count here: {}\n", found.lowered);
     }
     return text;
 }
@@ -137,7 +137,7 @@ std::string outlived_text(const RunOutcome& outcome) {
 
 std::string conclusion(const RunOutcome& outcome) {
     const auto grave = std::ranges::count_if(
-        outcome.findings, [](const RunFinding& found) { return found.finding.severity >= Severity::warning; });
+        outcome.findings, [](const RunFinding& found) { return found.lowered.empty(); });
     std::vector<std::string> parts;
     if (grave != 0) parts.push_back(fmt::format("{} finding{}", grave, grave == 1 ? "" : "s"));
     if (outcome.assertions_failed() != 0)

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <numeric>
@@ -87,6 +88,12 @@ std::string share_text(std::uint64_t used, std::uint64_t limit) {
     if (limit >= static_cast<std::uint64_t>(INT64_MAX)) return format_count(used) + ", no limit";
     return fmt::format("{} of {} ({:.1f} %)", format_count(used), format_count(limit),
                        100.0 * static_cast<double>(used) / static_cast<double>(limit));
+}
+
+std::string clock_text(const Snapshot& snapshot) {
+    std::array<char, TimestampWriter::kMax> text{};
+    TimestampWriter().write_clock(text.data(), wall_time_ns(snapshot.ktime_ns, snapshot.wall_offset_ns));
+    return {text.data(), 8};
 }
 
 std::string place_text(const ProcessRow& process) {

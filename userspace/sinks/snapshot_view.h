@@ -31,6 +31,8 @@ std::string time_wait_certainty(const Snapshot& snapshot);
 // The second part of that, for places with less room: "40 may have skipped it"; empty: none.
 std::string skipped_time_wait(const Snapshot& snapshot);
 
+// "22:38:21", its wall time here.
+std::string clock_text(const Snapshot& snapshot);
 // The container's short id, else the cgroup, else "-"; of a dead process "(exited)" comes first.
 std::string place_text(const ProcessRow& process);
 std::string owner_pid_text(const Owner& owner);

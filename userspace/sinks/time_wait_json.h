@@ -9,14 +9,17 @@ namespace sockeye {
 
 class TimeWaitJson final : public SnapshotSink {
 public:
+    enum class Layout : std::uint8_t { indented, line };
+
     // `output` must outlive the sink.
-    explicit TimeWaitJson(Output& output) : output_(output) {}
+    TimeWaitJson(Output& output, Layout layout) : output_(output), layout_(layout) {}
 
     void write(const Snapshot& snapshot, std::span<const Finding> findings) override;
     bool flush() override { return output_.flush(); }
 
 private:
     Output& output_;
+    Layout layout_;
 };
 
 }  // namespace sockeye

@@ -36,7 +36,7 @@ constexpr std::array kSigns = {Sign{"<=", Comparison::at_most}, Sign{">=", Compa
                                Sign{"==", Comparison::equal},   Sign{"!=", Comparison::unequal},
                                Sign{"<", Comparison::less},     Sign{">", Comparison::greater}};
 
-constexpr std::array<std::string_view, 3> kSeverities = {"notice", "warning", "critical"};
+constexpr std::array<std::string_view, 2> kSeverities = {"warning", "critical"};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_word(char c) {

@@ -56,20 +56,10 @@ std::string destination_address(const EndpointView& side) {
     return {text, write_address(text, *side.address, side.family)};
 }
 
-// What stood still for as long as growth takes to be judged is flat, whatever came before that.
-Growth growth_of(const Series& series) {
-    Growth growth = judge_growth(series);
-    if (growth.shape != Shape::unknown || series.points().size() < 6) return growth;
-    const Series::Point &first = series.points().front(), &last = series.points().back();
-    const bool long_enough = last.ktime_ns - first.ktime_ns >= 4'500'000'000;
-    if (long_enough && last.value < first.value + 3) growth.shape = Shape::flat;
-    return growth;
-}
-
 // Of the rules that judge by a rate: it has not come to pass.
 bool is_only_forecast(const Finding& finding) {
     if (finding.rule == "time_wait_flood") return number_in(finding, "overflows") == 0;
-    return finding.rule == "port_exhaustion" && number_in(finding, "refused") == 0;
+    return finding.rule == "port_exhaustion" && number_in(finding, "failed") == 0;
 }
 
 }  // namespace
@@ -94,7 +84,7 @@ RunLedger::Row& RunLedger::row_of(const Owner& owner) {
 // The process has ended, or its number belongs to another one now.
 void RunLedger::end(Row& row) {
     row.shown.alive = false;
-    row.shown.growth = growth_of(row.fds);
+    row.shown.growth = judge_growth_or_rest(row.fds);
 }
 
 void RunLedger::fold_ended(std::uint64_t now_ns) {
@@ -237,7 +227,7 @@ bool RunLedger::connected_to(std::uint32_t netns, const std::string& address, st
 }
 
 std::string RunLedger::lowered(const Finding& finding, const Snapshot& snapshot) const {
-    if (finding.rule == "file_exhaustion") return "it is the whole host's, not the run's alone";
+    if (finding.rule == "enfile" && number_in(finding, "refused") == 0) return "it is the whole host's, not the run's alone";
     const double watched_s = static_cast<double>(snapshot.interval_ns) / 1e9;
     if (is_only_forecast(finding) && watched_s < kLeastForecastS)
         return "it is a forecast from " + format_duration(std::chrono::nanoseconds(snapshot.interval_ns)) +
@@ -248,14 +238,12 @@ std::string RunLedger::lowered(const Finding& finding, const Snapshot& snapshot)
 void RunLedger::note(const Finding& finding, const Snapshot& snapshot) {
     if (!concerns_us(finding)) return;
     RunFinding now{.finding = finding, .first_s = 0, .last_s = 0, .lowered = lowered(finding, snapshot)};
-    if (now.finding.severity == Severity::notice) now.lowered.clear();
-    if (!now.lowered.empty()) now.finding.severity = Severity::notice;
     now.first_s = now.last_s = static_cast<double>(snapshot.ktime_ns - first_look_ns_) / 1e9;
     const auto [known, is_new] = findings_.try_emplace({std::string(finding.rule), finding.subject}, now);
     if (is_new) return;
     RunFinding& kept = known->second;
     now.first_s = kept.first_s;
-    if (now.finding.severity >= kept.finding.severity) {
+    if (now.weight() >= kept.weight()) {
         kept = std::move(now);
     } else {
         kept.last_s = now.last_s;
@@ -282,7 +270,7 @@ void RunLedger::close(RunOutcome& outcome) const {
     for (const auto& [name, process] : folded_) outcome.processes.push_back(process);
     for (const auto& [pid, row] : rows_) {
         outcome.processes.push_back(row.shown);
-        if (row.shown.alive) outcome.processes.back().growth = growth_of(row.fds);
+        if (row.shown.alive) outcome.processes.back().growth = judge_growth_or_rest(row.fds);
     }
     for (const ConnectRow& row : outcome.last.connects) {
         const auto process = std::ranges::find(outcome.processes, row.pid, &TreeProcess::pid);
@@ -296,8 +284,7 @@ void RunLedger::close(RunOutcome& outcome) const {
         return !connected_to(row.netns, destination_address(remote), remote.port);
     });
     for (const auto& [key, found] : findings_) outcome.findings.push_back(found);
-    std::ranges::stable_sort(outcome.findings, std::ranges::greater{},
-                             [](const RunFinding& found) { return found.finding.severity; });
+    std::ranges::stable_sort(outcome.findings, std::ranges::greater{}, &RunFinding::weight);
     const RunFacts facts{.seconds = outcome.seconds,
                          .processes = outcome.processes,
                          .names = {names_.begin(), names_.end()},

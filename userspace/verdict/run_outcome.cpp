@@ -23,7 +23,7 @@ std::string_view name_of(AssertionOutcome outcome) {
 
 bool RunOutcome::has_grave_finding() const {
     return std::ranges::any_of(
-        findings, [](const RunFinding& found) { return found.finding.severity >= Severity::warning; });
+        findings, [](const RunFinding& found) { return found.lowered.empty(); });
 }
 
 std::size_t RunOutcome::assertions_failed() const {

@@ -43,7 +43,10 @@ struct RunTotals {
 struct RunFinding {
     Finding finding;                 // as it was when it was gravest
     double first_s = 0, last_s = 0;  // when it was seen, after the start
-    std::string lowered;             // why it is only a notice here; empty: it is as grave as the diagnosis says
+    std::string lowered;             // why it does not count against the run; empty: it does
+
+    // The gravest last: what counts, by severity.
+    [[nodiscard]] std::pair<bool, Severity> weight() const { return {lowered.empty(), finding.severity}; }
 };
 
 enum class AssertionOutcome : std::uint8_t {

@@ -70,12 +70,6 @@ Role role_of_share(double share) {
     return share >= 0.7 ? Role::warning : Role::good;
 }
 
-std::string clock_text(const Snapshot& snapshot) {
-    std::array<char, TimestampWriter::kMax> text{};
-    TimestampWriter().write_clock(text.data(), wall_time_ns(snapshot.ktime_ns, snapshot.wall_offset_ns));
-    return {text.data(), 8};
-}
-
 void draw_title(const Canvas& canvas, const Moment& moment, const UiState& state) {
     const Snapshot& snapshot = moment.snapshot;
     const std::string pace = state.source == Source::live
@@ -234,7 +228,6 @@ void draw_states(const Canvas& canvas, const Moment& moment, bool second_line) {
 
 Role role_of(Severity severity) {
     switch (severity) {
-        case Severity::notice: return Role::notice;
         case Severity::warning: return Role::warning;
         case Severity::critical: return Role::critical;
     }

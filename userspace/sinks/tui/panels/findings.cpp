@@ -31,7 +31,7 @@ public:
     [[nodiscard]] std::string nothing(const Moment&) const override { return "no findings"; }
     [[nodiscard]] std::vector<std::string> details(const Moment& moment, std::size_t row) const override {
         const Finding& finding = all(moment)[row];
-        std::vector<std::string> lines{fmt::format("{} {}", name_of(finding.severity), finding.rule), finding.title, ""};
+        std::vector<std::string> lines{fmt::format("{} {}, confidence {:.2g}", name_of(finding.severity), finding.rule, finding.confidence), finding.title, ""};
         if (finding.owner.pid != 0)
             lines.push_back(fmt::format("{:<28}{} ({})", "process", owner_comm_text(finding.owner), finding.owner.pid));
         for (const Evidence& evidence : finding.evidence)
@@ -49,7 +49,6 @@ protected:
     [[nodiscard]] std::uint32_t pid_of(const Finding& row) const override { return row.owner.pid; }
     [[nodiscard]] Role role_of(const Finding& row) const override {
         switch (row.severity) {
-            case Severity::notice: return Role::notice;
             case Severity::warning: return Role::warning;
             case Severity::critical: return Role::critical;
         }

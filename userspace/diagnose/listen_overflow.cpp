@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Listeners whose queue of connections that wait for accept() is full or nearly so.
+// Listeners whose queue of connections that wait for accept() is full, or that have dropped some.
 #include <fmt/format.h>
 
 #include "base/format.h"
@@ -10,30 +10,35 @@ namespace sockeye {
 
 namespace {
 
-constexpr double kNearlyFull = 0.8;
-constexpr std::uint32_t kSmall = 5;  // of a queue this short "nearly" says nothing
-
-Finding finding_of(const ListenerRow& row, const History::Listener& past, Severity severity) {
+Finding finding_of(const ListenerRow& row, const History::Listener& past) {
     const EndpointView local = local_endpoint(row.socket.tuple);
     const std::string address = format_endpoint(local.address, local.port, local.family);
     const std::string name =
         row.owner.pid == 0 ? "an unknown process" : fmt::format("{} ({})", row.owner.comm.view(), row.owner.pid);
     const std::uint64_t new_overflows = past.overflows - past.overflows_before;
     Finding finding;
-    finding.rule = "listener_pressure";
+    finding.rule = "listen_overflow";
     finding.subject = fmt::format("{} {}", row.socket.netns, address);
-    finding.severity = severity;
     finding.owner = row.owner;
     finding.title =
         new_overflows != 0
             ? fmt::format("{} connections to {} at {} were dropped: its accept queue was full", new_overflows, name, address)
             : fmt::format("{} connections wait for accept() of {} at {}; there is room for {}", row.accept_queue, name,
                           address, row.accept_queue_max);
+    // A full queue has not dropped anybody yet.
+    finding.confidence = new_overflows != 0 ? 1 : 0.8;
+    char text[kAddressMax];
     finding.evidence = {
+        {"netns", std::uint64_t{row.socket.netns}},
+        {"laddr", local.address == nullptr
+                      ? EvidenceValue()
+                      : EvidenceValue(std::string(text, write_address(text, *local.address, local.family)))},
+        {"lport", std::uint64_t{local.port}},
+        {"overflows", row.overflows.has_value() ? EvidenceValue(*row.overflows) : EvidenceValue()},
+        {"overflows_new", new_overflows},
         {"accept_queue", std::uint64_t{row.accept_queue}},
         {"accept_queue_highest", std::uint64_t{past.highest_queue}},
         {"accept_queue_max", std::uint64_t{row.accept_queue_max}},
-        {"overflows", row.overflows.has_value() ? EvidenceValue(*row.overflows) : EvidenceValue()},
     };
     finding.advice = {
         "accept faster: more threads or workers, or no slow work in the accepting one; a full queue drops the SYN or the "
@@ -46,17 +51,13 @@ Finding finding_of(const ListenerRow& row, const History::Listener& past, Severi
 
 }  // namespace
 
-void diagnose_listener_pressure(const Snapshot& now, const History& history, std::vector<Finding>& findings) {
+void diagnose_listen_overflow(const Snapshot& now, const History& history, std::vector<Finding>& findings) {
     for (const ListenerRow& row : now.listeners) {
         const History::Listener* past = history.listener(row.socket.id);
         if (past == nullptr) continue;
         // sk_acceptq_is_full(): one more than the limit fits.
         const bool full = row.accept_queue > row.accept_queue_max;
-        const bool nearly = row.accept_queue_max >= kSmall && row.accept_queue >= kNearlyFull * row.accept_queue_max;
-        if (past->overflows > past->overflows_before || full)
-            findings.push_back(finding_of(row, *past, Severity::warning));
-        else if (nearly)
-            findings.push_back(finding_of(row, *past, Severity::notice));
+        if (past->overflows > past->overflows_before || full) findings.push_back(finding_of(row, *past));
     }
 }
 
