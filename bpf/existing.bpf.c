@@ -175,6 +175,7 @@ int existing_processes(struct bpf_iter__task *ctx)
 	record.start_ns = BPF_CORE_READ(task, start_boottime);
 	record.parent_tgid = BPF_CORE_READ(task, real_parent, tgid);
 	record.ns_tgid = namespace_tgid(task);
+	record.netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
 	record.fds_soft_limit = BPF_CORE_READ(task, signal, rlim[7].rlim_cur); /* RLIMIT_NOFILE */
 	record.fds_hard_limit = BPF_CORE_READ(task, signal, rlim[7].rlim_max);
 	bpf_probe_read_kernel(record.comm, sizeof(record.comm), &task->comm);

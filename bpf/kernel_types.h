@@ -35,6 +35,9 @@ struct ns_common {
 struct net {
 	struct ns_common ns;
 };
+struct nsproxy {
+	struct net *net_ns;
+};
 typedef struct {
 	int counter;
 } atomic_t;
@@ -250,6 +253,7 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct signal_struct *signal;
 	struct seccomp seccomp;
+	struct nsproxy *nsproxy; /* NULL once the task exits */
 	struct files_struct *files;
 	struct io_uring_task *io_uring; /* absent without CONFIG_IO_URING */
 	char comm[16];

@@ -342,7 +342,7 @@ struct existing_process_event {
 	se_u64 fds_hard_limit;
 	char comm[EVENT_COMM_LENGTH];
 	se_u32 counting_ns; /* how long the counting took, low numbers first */
-	se_u32 reserved;
+	se_u32 netns;       /* inode number of its network namespace; 0: unknown (recordings of earlier versions) */
 };
 
 /* One descriptor found by an iterator. */

@@ -72,6 +72,7 @@ std::uint32_t ProcessTable::existing(const existing_process_event& record) {
     process.start_ns = record.start_ns;
     process.parent_tgid = record.parent_tgid;
     process.ns_tgid = record.ns_tgid;
+    if (record.netns != 0) process.netns = record.netns;
     if (ktime_ns > process.confirmed_ns) process.confirmed_ns = ktime_ns;
     return index;
 }

@@ -18,6 +18,7 @@ struct Process {
     std::uint32_t tgid = 0;
     std::uint32_t ns_tgid = 0;  // in its own pid namespace; 0: unknown
     std::uint32_t parent_tgid = 0;
+    std::uint32_t netns = 0;           // as it was last read; 0: unknown
     std::uint32_t sockets = 0;         // entries that it owns
     std::uint32_t closed_sockets = 0;  // entries that it closed: they keep its name
     Comm comm;

@@ -43,12 +43,18 @@ bool RowFilter::takes_netns(std::uint32_t netns) const {
 
 bool RowFilter::takes(const Process& process) const {
     if (!processes_) return true;
+    if (process.netns != 0 && !takes_netns(process.netns)) return false;
     Event event;
     event.kind = EventKind::exec;
     event.detail = ProcessExec{};
     ProcessPlace place;
     describe(event, process, place);
     return matches(*processes_, event, place);
+}
+
+std::optional<std::uint32_t> RowFilter::only_netns() const {
+    if (!sockets_ || sockets_->netns.size() != 1) return std::nullopt;
+    return sockets_->netns.front();
 }
 
 bool RowFilter::takes(const SocketEntry& socket, const Process* owner) const {

@@ -25,6 +25,8 @@ public:
     [[nodiscard]] bool takes(const DestinationRow& row) const;
     [[nodiscard]] bool takes(const ConnectRow& row) const;
     // A maker of several processes is taken if one of those that it names is.
+    // The one that is asked for; absent: all, or several.
+    [[nodiscard]] std::optional<std::uint32_t> only_netns() const;
     [[nodiscard]] bool takes(const TimeWaitMakerRow& row) const;
     // Its part that is this process's.
     [[nodiscard]] bool takes(const TimeWaitMakerRow& row, std::uint32_t pid) const;

@@ -23,6 +23,14 @@ Activity difference(const Activity& now, const Activity& before) {
             .time_wait_overflows = now.time_wait_overflows - before.time_wait_overflows};
 }
 
+// What is the host's alone stays.
+void narrow(HostLimits& limits, const HostLimits& of_netns) {
+    const std::uint64_t open = limits.files_open, most = limits.files_max;
+    limits = of_netns;
+    limits.files_open = open;
+    limits.files_max = most;
+}
+
 }  // namespace
 
 Snapshot SnapshotBuilder::build(Model& model, const SnapshotContents& contents, const Filter& followed) {
@@ -44,7 +52,10 @@ Snapshot SnapshotBuilder::build(Model& model, const SnapshotContents& contents, 
             snapshot.tables_age_ns = std::max(snapshot.tables_age_ns.value_or(0), run.now_ns - read_ns);
         // Namespaces that are hidden from us share the number 0.
         if (row.netns == 0 && row.sockets == 0) continue;
-        if (row.limits.has_value()) snapshot.limits_by_netns.emplace(row.netns, *row.limits);
+        if (row.limits.has_value()) {
+            snapshot.limits_by_netns.emplace(row.netns, *row.limits);
+            if (filter.only_netns() == row.netns) narrow(snapshot.limits, *row.limits);
+        }
         const StateCounts counts = state_counts(row.tcp);
         StateCounts& of_netns = snapshot.tcp_states_by_netns[row.netns];
         for (std::size_t state = 0; state < counts.size(); ++state) {

@@ -30,6 +30,11 @@ Json limits_of(const Snapshot& snapshot) {
     json["files_max"] = known ? Json(limits.files_max) : Json();
     json["time_wait_max"] = known ? Json(limits.time_wait_max) : Json();
     json["port_range"] = known ? Json{limits.port_low, limits.port_high} : Json();
+    json["by_netns"] = Json::object();
+    for (const auto& [netns, own] : snapshot.limits_by_netns) {
+        json["by_netns"][std::to_string(netns)] = {{"time_wait_max", own.time_wait_max},
+                                                   {"port_range", {own.port_low, own.port_high}}};
+    }
     return json;
 }
 
