@@ -95,14 +95,18 @@ Snapshot SnapshotBuilder::build(Model& model, const SnapshotContents& contents, 
         snapshot.socket_candidates = list.candidates;
     }
     snapshot.total = model.total;
-    snapshot.delta = difference(model.total, previous_total_);
+    // What is counted by namespace follows the filter, as the states do; the rest is the whole host's.
+    snapshot.total.time_wait_existed = snapshot.time_wait.existed;
+    snapshot.total.time_wait_entered = snapshot.time_wait.entered;
+    snapshot.total.time_wait_left = snapshot.time_wait.left;
+    snapshot.delta = difference(snapshot.total, previous_total_);
     snapshot.lost.insert(run.lost.begin(), run.lost.end());
     snapshot.drift = model.drift;
     snapshot.self = run.self;
     if (keeps_base) return snapshot;
     // Deltas count from the first snapshot on; makers do, too.
     if (!has_previous_) model.time_wait_makers.restart();
-    previous_total_ = model.total;
+    previous_total_ = snapshot.total;
     previous_ns_ = run.now_ns;
     has_previous_ = true;
     return snapshot;

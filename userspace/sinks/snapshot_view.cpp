@@ -171,7 +171,7 @@ std::string destinations_table(const Snapshot& snapshot, std::size_t rows) {
         table.add({endpoint_text(remote), address_text(local), std::to_string(row.netns),
                    std::to_string(row.in_use), std::to_string(row.time_wait), std::to_string(row.ports),
                    std::to_string(row.headroom), row.rate_per_s.has_value() ? format_rate(*row.rate_per_s) : "-",
-                   seconds_text(row.exhausted_in_s)});
+                   row.headroom <= 0 ? "now" : seconds_text(row.exhausted_in_s)});
     }
     return table.text() + left_out_text(all.size(), shown);
 }
