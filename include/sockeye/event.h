@@ -105,6 +105,8 @@ enum wire_flag {
 	WIRE_FLAG_SHARED_TABLE = 1 << 8,
 	/* accept: the connection was reset before it was accepted. */
 	WIRE_FLAG_SOCK_CLOSED = 1 << 9,
+	/* existing_process: whoever looked may not see which descriptors these are. */
+	WIRE_FLAG_FDS_HIDDEN = 1 << 10,
 };
 
 struct event_header {

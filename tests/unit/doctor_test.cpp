@@ -18,6 +18,7 @@ DoctorReport report_of_a_poor_host() {
     report.host.preemption_source = "debugfs";
     report.host.locked_memory = 65536;
     report.host.ring_bytes = 8UL << 20;
+    report.host.sock_diag = true;
     PlannedRow states;
     states.row = "tcp_state";
     states.observed = true;
@@ -39,6 +40,7 @@ TEST_CASE("doctor's JSON has a row for each thing to observe, with null for what
     CHECK(report["kernel"] == "6.1.0-37-amd64");
     CHECK(report["lockdown"].is_null());
     CHECK(report["memlock_bytes"] == 65536);
+    CHECK(report["sampling"] == true);
     REQUIRE(report["rows"].size() == 2);
     CHECK(report["rows"][0]["hook"] == "tp_btf/inet_sock_set_state");
     CHECK(report["rows"][0]["exact"] == true);
@@ -49,7 +51,7 @@ TEST_CASE("doctor's JSON has a row for each thing to observe, with null for what
 
 TEST_CASE("doctor's text names the choice, why not a better one, the cost and the remedy", "[doctor]") {
     const std::string text = doctor_text(report_of_a_poor_host());
-    for (const char* part : {"tp_btf/inet_sock_set_state", "not observed", "not tp/syscalls/sys_exit_accept: EACCES",
+    for (const char* part : {"sample sock_diag and /proc", "tp_btf/inet_sock_set_state", "not observed", "not tp/syscalls/sys_exit_accept: EACCES",
                              "cost: no accept events", "remedy: CAP_SYS_ADMIN", "64.0 KiB", "voluntary (debugfs)"})
         CHECK(text.find(part) != std::string::npos);
 }

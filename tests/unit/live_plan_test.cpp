@@ -101,3 +101,18 @@ TEST_CASE("who opens descriptors is observed by leaks, and recorded when asked f
     options.stacks = true;
     CHECK(plan_live(LiveUse::record, options).features.bits() == 0x7ff);
 }
+
+TEST_CASE("sampling needs no hook, and reads owners with the sockets", "[live_plan]") {
+    CHECK(plan_live(LiveUse::trace, {}).without_events == WithoutEvents::says_nothing);
+    CHECK(plan_live(LiveUse::record, {}).without_events == WithoutEvents::says_nothing);
+    CHECK(plan_live(LiveUse::run, {}).without_events == WithoutEvents::says_nothing);
+    for (const LiveUse use : {LiveUse::top, LiveUse::timewait, LiveUse::leaks, LiveUse::snapshot}) {
+        const LivePlan plan = plan_live(use, {});
+        CHECK(plan.without_events == WithoutEvents::samples);
+        const LivePlan sampling = plan_sampling(plan);
+        CHECK(sampling.features.empty());
+        CHECK(reads(sampling.baseline, Table::tcp));
+        for (const Table table : {Table::tcp, Table::processes, Table::fds}) CHECK(reads(sampling.each_tick, table));
+        CHECK_FALSE(reads(sampling.each_tick, Table::unix_sockets));
+    }
+}

@@ -32,7 +32,7 @@ using Keys = std::vector<std::string>;
 TEST_CASE("a snapshot has the keys that users were promised", "[snapshot_json]") {
     const Json json =
         Json::parse(text_of(test::sample_snapshot(), SnapshotJson::Layout::line, SnapshotJson::Sockets::listed));
-    CHECK(keys_of(json) == Keys{"time", "host", "kernel", "limits", "tcp", "netns_unread", "netns_refused",
+    CHECK(keys_of(json) == Keys{"time", "host", "kernel", "source", "blind_to", "limits", "tcp", "netns_unread", "netns_refused",
                                 "sockets", "descriptors", "processes", "containers", "destinations", "listeners", "connects",
                                 "findings", "lost", "drift", "self"});
     CHECK(keys_of(json["limits"]) == Keys{"files_open", "files_max", "time_wait_max", "port_range", "by_netns"});

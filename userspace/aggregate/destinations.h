@@ -24,6 +24,10 @@ struct Destination {
     std::uint64_t refused = 0, first_refused_ns = 0;
     std::uint32_t first_refused_pid = 0;
     Comm first_refused_comm{};
+    // Where nothing but samples tells: who was last seen to hold a connection there, in which of its lives, and when
+    // another, of another name, was seen beside it (0: never). ProcessTable; 0: nobody.
+    std::uint32_t connector = 0;
+    std::uint64_t connector_life_ns = 0, others_seen_ns = 0;
 };
 
 class Destinations {

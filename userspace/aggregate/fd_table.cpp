@@ -47,6 +47,7 @@ bool FdTable::counted(std::uint32_t process, const existing_process_event& recor
     state.open = state.open_known ? record.fds_open : 0;
     state.peak = std::max(state.peak, state.open);
     state.files = record.files;
+    state.hidden = (record.header.flags & WIRE_FLAG_FDS_HIDDEN) != 0;
     state.highest = record.fds_highest;
     state.soft_limit = record.fds_soft_limit;
     state.hard_limit = record.fds_hard_limit;

@@ -27,6 +27,7 @@ struct FdState {
     FdKindCounts kinds{}, arriving_kinds{};
     std::uint64_t kinds_ns = 0;     // when the sweep of the kinds began; 0: never
     bool open_known = false, limits_known = false, kinds_known = false;
+    bool hidden = false;  // whoever looked may not see which descriptors these are
 };
 
 class FdTable {

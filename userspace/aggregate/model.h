@@ -103,6 +103,9 @@ struct Model {
         if (run.features.has(Feature::tcp_state) && tcp_known(netns)) ++drift.sockets;
     }
 
+    // No hook tells of anything: all that is known stands in the tables.
+    [[nodiscard]] bool sampled() const { return run.features.has(Feature::sampling); }
+
     // Time since the last transition; −1: unknown.
     [[nodiscard]] static std::int64_t age_ns(const SocketEntry& entry, std::uint64_t ktime_ns) {
         if (!entry.is(kAgeKnown) || ktime_ns < entry.changed_ns) return -1;

@@ -40,7 +40,11 @@ void NetnsTable::tried(std::uint32_t netns, std::string_view name, int error, st
 }
 
 void NetnsTable::collect(std::uint64_t before_ns) {
-    std::erase_if(refusals_, [&](const auto& refusal) { return refusal.second.tried_ns < before_ns; });
+    // That some are hidden altogether is told once.
+    std::erase_if(refusals_, [&](const auto& refusal) {
+        const bool nameless = refusal.first.first == 0 && refusal.first.second.empty();
+        return refusal.second.tried_ns < before_ns && !nameless;
+    });
     for (std::size_t slot = 1; slot < rows_.size(); ++slot) {
         NetnsRow& row = rows_[slot];
         if (!row.in_use || row.sockets != 0) continue;

@@ -297,7 +297,12 @@ struct NetnsRefused {
     int error = 0;            // errno; EINVAL of a file: it is no network namespace
 };
 
+// Where the records came from: hooks and iterators, or sock_diag and /proc, read again and again.
+enum class RecordsFrom : std::uint8_t { bpf, sampling };
+
 struct Snapshot {
+    RecordsFrom source = RecordsFrom::bpf;
+    std::vector<std::string> blind_to;  // what that cannot see, or may not here
     std::uint64_t ktime_ns = 0;
     std::int64_t wall_offset_ns = 0;
     std::uint64_t interval_ns = 0;  // since the previous snapshot; 0: the first

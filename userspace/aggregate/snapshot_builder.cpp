@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "aggregate/blind_spots.h"
 #include "aggregate/row_filter.h"
 #include "aggregate/snapshot_rows.h"
 #include "aggregate/socket_list.h"
@@ -73,6 +74,8 @@ Snapshot SnapshotBuilder::build(Model& model, const SnapshotContents& contents, 
     if (!filter.names_netns())
         snapshot.time_wait = {model.total.time_wait_existed, model.total.time_wait_entered,
                               model.total.time_wait_left};
+    if (run.features.has(Feature::sampling)) snapshot.source = RecordsFrom::sampling;
+    snapshot.blind_to = blind_spots(model, snapshot);
     snapshot.descriptors = fd_totals(model);
     snapshot.processes = process_rows(model, filter);
     const Samples samples = keeps_base ? Samples::kept : Samples::taken;

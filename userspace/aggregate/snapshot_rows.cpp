@@ -16,11 +16,11 @@ FdCounts fd_counts(const FdState& state, const RunState& run) {
     if (state.open_known && run.features.has(Feature::descriptors)) counts.peak = state.peak;
     if (state.open_known) counts.open = state.open;
     if (state.limits_known) {
-        counts.highest = state.highest;
+        if (!state.hidden || state.highest >= 0) counts.highest = state.highest;
         counts.soft_limit = state.soft_limit;
         counts.hard_limit = state.hard_limit;
     }
-    if (state.kinds_known) {
+    if (state.kinds_known && !state.hidden) {
         counts.kinds_age_ns = run.now_ns > state.kinds_ns ? run.now_ns - state.kinds_ns : 0;
         for (std::size_t kind = 0; kind < state.kinds.size(); ++kind) {
             if (state.kinds[kind] == 0) continue;

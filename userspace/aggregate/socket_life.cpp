@@ -26,6 +26,7 @@ std::uint32_t route_of(std::uint32_t netns, socket_tuple tuple) {
 void SocketLife::begin_attempt(std::uint32_t index, std::uint64_t ktime_ns, std::uint32_t tid) {
     SocketEntry& socket = model_.sockets.at(index);
     socket.set(kConnector);
+    if (model_.sampled()) return;  // those that two samples pass over can't be counted
     socket.attempt_ns = ktime_ns;
     model_.set_closer(index, ProcessTable::kNone);  // of an earlier connection
     socket.attempt_tid = tid;
@@ -59,6 +60,7 @@ void SocketLife::own_attempt(std::uint32_t index) {
 
 void SocketLife::end_attempt(std::uint32_t index, const event_header& cause, std::int32_t error,
                              Certainty certainty) {
+    if (model_.sampled()) return;
     SocketEntry& socket = model_.sockets.at(index);
     if (error != 0) {
         ++model_.total.connects_failed;
@@ -159,14 +161,16 @@ void SocketLife::part_from_minisock(std::uint32_t index) {
 void SocketLife::show_time_wait(std::uint32_t index, const event_header& cause, std::uint8_t old_state,
                                 std::int64_t state_ns, Certainty certainty) {
     const SocketEntry& socket = model_.sockets.at(index);
-    Process* const owner = socket.owner != ProcessTable::kNone ? &model_.processes.at(socket.owner) : nullptr;
-    if (owner != nullptr) ++owner->time_wait_made;
-    model_.time_wait_makers.entered(socket, model_.processes);
-    if (const std::uint32_t closer = Model::closer_of(socket); closer != ProcessTable::kNone) {
-        ++model_.processes.at(closer).time_wait_closed;
-    }
+    count_time_wait(socket);
     writer_.tcp_state(cause, socket,
                       {.old_state = old_state, .new_state = WIRE_TCP_TIME_WAIT, .state_ns = state_ns}, certainty);
+}
+
+void SocketLife::count_time_wait(const SocketEntry& socket) {
+    if (socket.owner != ProcessTable::kNone) ++model_.processes.at(socket.owner).time_wait_made;
+    model_.time_wait_makers.entered(socket, model_.processes);
+    if (const std::uint32_t closer = Model::closer_of(socket); closer != ProcessTable::kNone)
+        ++model_.processes.at(closer).time_wait_closed;
 }
 
 void SocketLife::end_minisock(std::uint32_t index, const event_header& cause, TimeWaitReason reason,

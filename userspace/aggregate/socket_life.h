@@ -35,6 +35,8 @@ public:
     // Shows old_state→TIME_WAIT and counts it for its owner and its closer. To be called after the state was set.
     void show_time_wait(std::uint32_t index, const event_header& cause, std::uint8_t old_state,
                         std::int64_t state_ns, Certainty certainty);
+    // The same, without showing it.
+    void count_time_wait(const SocketEntry& socket);
     // The minisock is gone: shows its end. A request socket goes without an event.
     void end_minisock(std::uint32_t index, const event_header& cause, TimeWaitReason reason,
                       Certainty certainty);

@@ -138,6 +138,10 @@ std::uint32_t Sweeps::minisock(const existing_socket_event& record) {
         }
     }
     const bool exact = model_.run.time_wait_exact;
+    if (index == SocketTable::kNone && model_.sampled()) {
+        index = replaced_socket(record);
+        if (index != SocketTable::kNone) return index;
+    }
     if (index == SocketTable::kNone) {
         // Without hooks its birth is known from the full socket's close, which is told after it.
         const bool untold = !exact && may_yet_be_told(record.netns);
@@ -148,6 +152,10 @@ std::uint32_t Sweeps::minisock(const existing_socket_event& record) {
         model_.sockets.file_tuple(index);
         life_.recognize_minisock(index, record.header);
         if (untold) await_word(made);
+        if (model_.sampled()) {
+            made.previous_state = WIRE_TCP_FIN_WAIT2;  // this end closed, or it would have none
+            new_minisocks_.push_back({index, made.id, now, model_.tcp_known(record.netns)});
+        }
         return index;
     }
     SocketEntry& socket = model_.sockets.at(index);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Marks, processes and descriptors, and what is settled at the end of a sweep. Sockets one by one:
-// sweep_sockets.cpp; which way they were opened: sweep_directions.cpp.
+// sweep_sockets.cpp; which way they were opened: sweep_directions.cpp; what samples must conclude: sweep_makers.cpp.
 #include <algorithm>
 #include <cstring>
 #include <string_view>
@@ -107,6 +107,7 @@ void Sweeps::descriptor(const existing_fd_event& record) {
 
 void Sweeps::tick(const tick_event& record) {
     settle_owners();
+    if (model_.sampled()) settle_makers(record.header.ktime_ns);
     new_sockets_.clear();
     expire_unread(record.header);
     forget_left_behind(record.header);
@@ -129,6 +130,7 @@ void Sweeps::settle_owners() {
         if (socket.owner != ProcessTable::kNone || socket.is(kMinisock)) continue;
         model_.set_owner(index, process);
         life_.own_attempt(index);
+        if (model_.sampled()) note_connector(socket, model_.run.now_ns);
     }
     // A connection that no descriptor refers to, and that is not being closed, waits to be accepted.
     for (const NewSocket& added : new_sockets_) {
@@ -149,7 +151,7 @@ void Sweeps::remove_unseen(const sweep_event& record, const TableSweep& sweep) {
         // The kernel's table of TCP sockets doesn't hold those in CLOSE.
         if (socket.is_tcp() && socket.state == WIRE_TCP_CLOSE) return;
         // Its end, if it has come, was told, unless something was lost.
-        if (model_.run.lost.empty() && may_be_unhashed(socket, sweep.begin_ns)) return;
+        if (!model_.sampled() && model_.run.lost.empty() && may_be_unhashed(socket, sweep.begin_ns)) return;
         if (needs_second_look(socket, sweep.begin_ns)) {
             model_.sockets.at(index).set(kUnconfirmed);
             ++model_.unconfirmed;

@@ -215,6 +215,10 @@ std::string format_duration(std::chrono::nanoseconds duration) {
     return fmt::format("{}d{:02}h", seconds / 86400, seconds / 3600 % 24);
 }
 
+std::string format_seconds(double seconds) {
+    return format_duration(std::chrono::nanoseconds(static_cast<std::int64_t>(std::min(seconds, 9e9) * 1e9)));
+}
+
 std::string format_count(std::uint64_t number) {
     std::string digits = fmt::format("{}", number);
     for (std::size_t at = digits.size(); at > 3;) {

@@ -74,6 +74,8 @@ std::string format_endpoint(const se_u8 (*address)[16], std::uint16_t port, std:
 std::string format_bytes(std::uint64_t bytes);
 // "850ns", "12.3us", "4.56ms", "7.8s", "3m20s", "2h05m", "4d03h".
 std::string format_duration(std::chrono::nanoseconds duration);
+// The same; no more than some 285 years.
+std::string format_seconds(double seconds);
 // 1234567 → "1,234,567".
 std::string format_count(std::uint64_t number);
 // Per-second rates: "0", "<0.1", "3.2", "25,312".

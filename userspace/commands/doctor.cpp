@@ -16,6 +16,7 @@
 #include "commands/talk.h"
 #include "probes/kernel.h"
 #include "probes/tracer.h"
+#include "sampling/sock_diag.h"
 
 namespace sockeye {
 
@@ -56,6 +57,7 @@ HostReport examine_host() {
     host.type_information = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
     host.lockdown = lockdown();
     host.tracepoints_readable = Tracefs().tracepoint_id("sock/inet_sock_set_state") >= 0;
+    host.sock_diag = answers_sock_diag();
     rlimit memory{};
     if (getrlimit(RLIMIT_MEMLOCK, &memory) == 0 && memory.rlim_cur != RLIM_INFINITY)
         host.locked_memory = memory.rlim_cur;

@@ -20,13 +20,14 @@ struct HostReport {
     std::optional<std::string> lockdown;         // absent: not readable, or a kernel without it
     bool tracepoints_readable = false;           // tracefs
     std::optional<std::uint64_t> locked_memory;  // bytes; absent: unlimited
+    bool sock_diag = false;                      // the last rung: sockets can be sampled without BPF
     std::uint64_t ring_bytes = 0;                // unless --ring-size says otherwise
 };
 
 struct DoctorReport {
     HostReport host;
     ProbePlan plan;
-    std::string obstacle;  // why nothing can be observed; empty: nothing stands in the way
+    std::string obstacle;  // why hooks can observe nothing; empty: nothing stands in the way
 };
 
 bool observes_anything(const ProbePlan& plan);

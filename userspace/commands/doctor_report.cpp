@@ -35,6 +35,8 @@ std::string host_text(const HostReport& host) {
     line("tracefs", host.tracepoints_readable ? "readable" : "not readable: classic tracepoints can't be used");
     line("locked memory", host.locked_memory ? format_bytes(*host.locked_memory) : "unlimited");
     line("ring buffer", format_bytes(host.ring_bytes));
+    line("without BPF", host.sock_diag ? "snapshot, top, timewait and leaks sample sock_diag and /proc"
+                                       : "only processes can be sampled: sock_diag does not answer");
     return text;
 }
 
@@ -94,6 +96,7 @@ std::string doctor_json(const DoctorReport& report) {
                          {"tracefs", host.tracepoints_readable},
                          {"memlock_bytes", host.locked_memory ? Json(*host.locked_memory) : Json()},
                          {"ring_bytes", host.ring_bytes},
+                         {"sampling", host.sock_diag},
                          {"tier", name_of(report.plan.tier)},
                          {"obstacle", optional_text(report.obstacle)},
                          {"rows", std::move(rows)}};

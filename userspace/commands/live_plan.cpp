@@ -108,6 +108,8 @@ LivePlan plan_live(LiveUse use, const Options& options) {
             }
             break;
     }
+    if (use == LiveUse::top || use == LiveUse::timewait || use == LiveUse::leaks || use == LiveUse::snapshot)
+        plan.without_events = WithoutEvents::samples;
     if (asks_for_processes(filter) && !plan.features.empty()) plan.features |= Feature::processes;
 
     plan.baseline = tables_for(plan.features);
@@ -123,6 +125,14 @@ LivePlan plan_live(LiveUse use, const Options& options) {
     const bool has_hooks = !plan.features.empty();
     if (use == LiveUse::record || use == LiveUse::leaks || (use != LiveUse::trace && use != LiveUse::top && has_hooks)) plan.at_end = plan.baseline;
     if (!filter.cgroups.empty() || !filter.containers.empty()) plan.process_info = ProcessInfoNeed::at_once;
+    return plan;
+}
+
+LivePlan plan_sampling(LivePlan plan) {
+    plan.features = {};
+    plan.kernel_filter = {};
+    plan.after_loss = 0;
+    plan.each_tick |= kInternetSockets | kProcesses | kDescriptors;
     return plan;
 }
 

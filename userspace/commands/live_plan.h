@@ -7,7 +7,7 @@
 
 #include "commands/options.h"
 #include "events/feature.h"
-#include "probes/tracer.h"
+#include "probes/live_source.h"
 
 namespace sockeye {
 
@@ -16,6 +16,9 @@ enum class ProcessInfoNeed : std::uint8_t {
     at_ticks,  // snapshots show cgroups
     at_once,   // a filter decides by cgroup or container
 };
+
+// Whether the command still has something to say where BPF may not be used.
+enum class WithoutEvents : std::uint8_t { says_nothing, samples };
 
 enum class RunLength : std::uint8_t { until_stopped, one_look };
 
@@ -28,6 +31,7 @@ struct LivePlan {
     TableSet at_end = 0;      // read once more when the run ends: what is shown or recorded last is the truth
     ProcessInfoNeed process_info = ProcessInfoNeed::never;
     RunLength runs = RunLength::until_stopped;
+    WithoutEvents without_events = WithoutEvents::says_nothing;
     Filter kernel_filter;  // what the kernel may drop; empty where totals are shown
 };
 
@@ -35,6 +39,10 @@ struct LivePlan {
 enum class LiveUse : std::uint8_t { trace, top, snapshot, timewait, leaks, record, run };
 
 LivePlan plan_live(LiveUse use, const Options& options);
+
+// The same for sampling: no hooks, and the tables at each tick. Its descriptors tell whose a socket is that will soon be
+// gone, so they are read as often as their own budget allows.
+LivePlan plan_sampling(LivePlan plan);
 
 // The hooks that events of this kind come from.
 FeatureSet features_of(EventKind kind);

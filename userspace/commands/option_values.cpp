@@ -61,9 +61,10 @@ Result<std::size_t> parse_ring_size(std::string_view text) {
 }
 
 Result<HookTier> parse_tier(std::string_view text) {
-    static constexpr std::array<std::string_view, 4> kWords = {"auto", "trampoline", "kprobe", "tracepoint"};
-    static constexpr std::array<HookTier, 4> kTiers = {HookTier::automatic, HookTier::trampoline, HookTier::kprobe,
-                                                       HookTier::tracepoint};
+    static constexpr std::array<std::string_view, 5> kWords = {"auto", "trampoline", "kprobe", "tracepoint",
+                                                                    "sampling"};
+    static constexpr std::array<HookTier, 5> kTiers = {HookTier::automatic, HookTier::trampoline, HookTier::kprobe,
+                                                       HookTier::tracepoint, HookTier::sampling};
     const auto* found = std::ranges::find(kWords, text);
     if (found != kWords.end()) return kTiers[static_cast<std::size_t>(found - kWords.begin())];
     const std::string_view near = nearest(text, kWords);

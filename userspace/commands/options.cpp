@@ -188,7 +188,7 @@ const std::vector<ValueOption>& value_options() {
         {kViewOption, "--view", "VIEW", "what to show of the recording: trace, top, snapshot, timewait, leaks or connects [trace]",
          Repeat::last_wins, [](Options& o, std::string_view v) { return assign(parse_view(v), o.view); }},
         {kHookOptions | kTierOption, "--hooks", "TIER",
-         "auto, trampoline, kprobe or tracepoint: force one tier of hooks [auto]", Repeat::last_wins,
+         "auto, trampoline, kprobe or tracepoint: force one tier of hooks; sampling: none at all [auto]", Repeat::last_wins,
          [](Options& o, std::string_view v) { return assign(parse_tier(v), o.tier); }},
         {kHookOptions, "--ring-size", "BYTES",
          "size of the ring buffer, a power of two as 64K or 8M [from the host's memory]", Repeat::last_wins,

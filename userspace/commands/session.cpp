@@ -29,6 +29,7 @@ constexpr int kMostReads = 32;
 constexpr std::uint64_t kHeldUpNs = 100'000'000;
 constexpr std::chrono::microseconds kLookAgain(50);  // below the ring's fill mark nobody wakes us
 constexpr TableSet kProcesses = static_cast<TableSet>(Table::processes);
+constexpr TableSet kDescriptorTable = static_cast<TableSet>(Table::fds);
 
 struct Tally {
     std::uint64_t sockets = 0, processes = 0, lost = 0;
@@ -103,23 +104,17 @@ Result<ExitCode> Session::run() {
 }
 
 Result<void> Session::begin() {
-    Result<std::unique_ptr<Tracer>> tracer =
-        Tracer::open({.features = plan_.features,
-                      .tier = options_.tier,
-                      .filter = plan_.kernel_filter,
-                      .ring_bytes = options_.ring_bytes,
-                      .libbpf_chatter = options_.verbose ? LibbpfChatter::stderr_too : LibbpfChatter::quiet});
-    if (!tracer) return tracer.error();
-    tracer_ = *std::move(tracer);
+    if (Result<void> opened = open_source(); !opened) return opened;
     warn_of_gaps();
-    if (recording_ == nullptr && plan_.features.has(Feature::stacks) && !tracer_->plan().hooked("stacks"))
+    if (recording_ == nullptr && plan_.features.has(Feature::stacks) && !source_->plan().hooked("stacks"))
         return Error("no hook on this kernel tells who opens descriptors; `sockeye doctor` says why",
                      ExitCode::unsupported);
 
     RecordBatch first;
     FeatureSet features = plan_.features;
     if (narrows_connections(plan_.kernel_filter)) features |= Feature::filtered;
-    append_record(first, make_run(features, tracer_->plan().time_wait_hooks()));
+    if (samples()) features |= Feature::sampling;
+    append_record(first, make_run(features, source_->plan().time_wait_hooks()));
     append_record(first, read_host_stats());
     if (Result<void> delivered = deliver(first); !delivered) return delivered;
     if (Result<void> swept = sweep(plan_.baseline); !swept) return swept;
@@ -130,7 +125,7 @@ Result<void> Session::begin() {
 
 Result<void> Session::start_timers() {
     if (!plan_.features.empty()) {
-        if (Result<void> watched = loop_.on_readable(tracer_->poll_fd(), [this] { check(drain()); }); !watched)
+        if (Result<void> watched = loop_.on_readable(source_->poll_fd(), [this] { check(drain()); }); !watched)
             return watched;
         if (Result<void> timed = loop_.every(kDrainPeriod, [this] { check(drain()); }); !timed) return timed;
     }
@@ -148,7 +143,7 @@ Result<void> Session::start_timers() {
 Result<void> Session::finish() {
     if (reader_gone_) return {};
     held_up_ns_ = 0;
-    const std::uint64_t reserved = tracer_->reserved();
+    const std::uint64_t reserved = source_->reserved();
     do {
         if (Result<void> drained = drain(); !drained) return drained;
     } while (has_waited_for(reserved));
@@ -162,7 +157,7 @@ Result<void> Session::finish() {
     if (Result<void> swept = sweep(plan_.at_end); !swept) return swept;
     if (Result<void> counted = read_statistics(); !counted) return counted;
     RecordBatch stacks;
-    tracer_->finish_stacks(stacks);
+    source_->finish_stacks(stacks);
     if (Result<void> delivered = deliver_as_is(stacks); !delivered) return delivered;
     if (Result<void> ended = tick(TICK_END); !ended) return ended;
     pipeline_.finish();
@@ -208,7 +203,7 @@ Result<void> Session::drain() {
     if (plan_.features.empty()) return {};
     for (int reads = 0; reads < kMostReads && !reader_gone_; ++reads) {
         batch_.clear();
-        const Result<SourceStatus> status = tracer_->read(batch_);
+        const Result<SourceStatus> status = source_->read(batch_);
         if (!status) return status.error();
         if (*status != SourceStatus::records) break;
         if (Result<void> delivered = deliver(batch_); !delivered) return delivered;
@@ -218,7 +213,7 @@ Result<void> Session::drain() {
 }
 
 bool Session::has_waited_for(std::uint64_t reserved) {
-    if (tracer_->has_read(reserved) || held_up_ns_ >= kHeldUpNs) return false;
+    if (source_->has_read(reserved) || held_up_ns_ >= kHeldUpNs) return false;
     const std::uint64_t begin = monotonic_ns();
     std::this_thread::sleep_for(kLookAgain);
     held_up_ns_ += monotonic_ns() - begin;
@@ -229,7 +224,14 @@ Result<void> Session::sweep(TableSet tables) {
     held_up_ns_ = 0;
     sockets_found_ = processes_found_ = 0;
     if (Result<void> swept = sweep(tables & kProcesses, process_budget_); !swept) return swept;
-    if (Result<void> swept = sweep(tables & ~kProcesses, budget_); !swept) return swept;
+    if (!samples()) {
+        if (Result<void> swept = sweep(tables & ~kProcesses, budget_); !swept) return swept;
+    } else {
+        // Sockets first: a link in /proc names one by what they told.
+        if ((tables & static_cast<TableSet>(Table::tcp)) != 0) ++samples_;
+        if (Result<void> swept = sweep(tables & ~(kProcesses | kDescriptorTable), budget_); !swept) return swept;
+        if (Result<void> swept = sweep(tables & kDescriptorTable, descriptor_budget_); !swept) return swept;
+    }
     if (!aggregator_.take_unconfirmed()) return {};
     const std::uint64_t sockets_found = sockets_found_;
     Result<void> swept = sweep(static_cast<TableSet>(Table::tcp), budget_);
@@ -246,7 +248,7 @@ Result<void> Session::sweep(TableSet tables, SweepBudget& budget) {
         bytes += found.size();
         return deliver_found(found);
     };
-    if (Result<void> read = tracer_->read_tables(tables, take); !read) return read;
+    if (Result<void> read = source_->read_tables(tables, take); !read) return read;
     const std::uint64_t end = monotonic_ns();
     budget.spent(begin, end);
     talk::debug("read tables {:#x}: {} bytes in {:.1f} ms", tables, bytes, seconds_between(begin, end) * 1e3);
@@ -258,9 +260,9 @@ Result<void> Session::deliver_found(std::span<const std::byte> found) {
     sockets_found_ += tally.sockets;
     processes_found_ += tally.processes;
     batch_.clear();
-    const std::uint64_t reserved = tracer_->reserved();
+    const std::uint64_t reserved = source_->reserved();
     for (int reads = 0; reads < kMostReads && !plan_.features.empty();) {
-        const Result<SourceStatus> status = tracer_->read(batch_);
+        const Result<SourceStatus> status = source_->read(batch_);
         if (!status) return status.error();
         if (*status == SourceStatus::records) {
             ++reads;
@@ -276,7 +278,7 @@ Result<void> Session::deliver_found(std::span<const std::byte> found) {
 
 Result<void> Session::read_statistics() {
     RecordBatch statistics;
-    tracer_->read_statistics(statistics);
+    source_->read_statistics(statistics);
     if (tally_of(statistics).lost > 0) lost_something_ = true;
     return deliver_as_is(statistics);
 }
@@ -329,6 +331,7 @@ TableSet Session::tables_due() {
         tables |= static_cast<TableSet>(Table::tcp);
     if (!budget_.allows(now)) tables &= kProcesses;
     if (!process_budget_.allows(now)) tables &= ~kProcesses;
+    if (!descriptor_budget_.allows(now)) tables &= ~kDescriptorTable;
     if ((tables & plan_.after_loss) == plan_.after_loss) lost_something_ = false;
     if ((tables & plan_.seldom) == plan_.seldom) last_seldom_ns_ = now;
     return tables;
@@ -336,7 +339,7 @@ TableSet Session::tables_due() {
 
 FeatureSet Session::unobserved() const {
     FeatureSet missing;
-    for (const PlannedRow& row : tracer_->plan().rows) {
+    for (const PlannedRow& row : source_->plan().rows) {
         if (!row.observed && row.feature != Feature{}) missing |= row.feature;
     }
     return missing;
@@ -355,7 +358,7 @@ bool Session::is_wanted(const PlannedRow& row) const {
 }
 
 void Session::warn_of_gaps() const {
-    for (const PlannedRow& row : tracer_->plan().rows) {
+    for (const PlannedRow& row : source_->plan().rows) {
         if (!row.observed && is_wanted(row))
             talk::warn("{} is not observed{}{}", row.row,
                        row.remedy.empty() ? "" : "; what would help: ", row.remedy);
@@ -365,8 +368,9 @@ void Session::warn_of_gaps() const {
 }
 
 void Session::say_ready() const {
+    if (samples()) return say_ready_to_sample();
     std::vector<std::string> hooks;
-    for (const PlannedRow& row : tracer_->plan().rows) {
+    for (const PlannedRow& row : source_->plan().rows) {
         if (!row.observed || row.kind == HookKind::iterator || row.kind == HookKind::polling) continue;
         if (!row.hook.empty() && std::ranges::find(hooks, row.hook) == hooks.end()) hooks.push_back(row.hook);
     }
@@ -381,7 +385,8 @@ void Session::say_summary() {
     for (const auto& [loss_class, count] : last.lost) {
         if (count > 0) losses.push_back(fmt::format("{} {}", count, loss_class));
     }
-    talk::say("done: {} events{}; lost: {}; drift: {} sockets, {} fds; {:.1f} s", last.self.events,
+    const std::string sampled = samples() ? fmt::format(" ({} of sockets)", counted(samples_, "sample", "s")) : "";
+    talk::say("done: {} events{}{}; lost: {}; drift: {} sockets, {} fds; {:.1f} s", last.self.events, sampled,
               pipeline_.shows_events() ? fmt::format(", {} shown", pipeline_.events_shown()) : "",
               losses.empty() ? "0" : fmt::format("{}", fmt::join(losses, ", ")), last.drift.sockets,
               last.drift.fds, seconds_between(ready_ns_, monotonic_ns()));

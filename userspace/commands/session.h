@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Session: a live run from attaching the hooks to the summary. It takes records from the tracer and the
-// kernel's tables, puts them in order, and hands every one of them first to the recording, if there is
+// kernel's tables, or, where BPF may not be used and the command can do without events, from the sampler, puts them in order, and hands every one of them first to the recording, if there is
 // one, and then to the pipeline. It decides when tables are read again: for ticks, after loss, on SIGUSR1, and
 // to see TIME_WAITs leave where no hook reports it.
 #pragma once
@@ -20,14 +20,14 @@
 #include "commands/live_plan.h"
 #include "commands/sweep_budget.h"
 #include "events/recording.h"
-#include "probes/tracer.h"
+#include "probes/live_source.h"
 #include "sinks/pipeline.h"
 
 namespace sockeye {
 
 class Session {
 public:
-    // All must outlive the session. `recording`: null if nothing is recorded.
+    // All but the plan must outlive the session. `recording`: null if nothing is recorded.
     Session(const Options& options, const LivePlan& plan, EventLoop& loop, Aggregator& aggregator,
             Pipeline& pipeline, RecordingWriter* recording);
 
@@ -52,12 +52,15 @@ public:
     [[nodiscard]] bool is_recording() const { return late_recording_.has_value(); }
     // Why it ended by itself.
     [[nodiscard]] const std::string& recording_failure() const { return recording_failure_; }
-    [[nodiscard]] const ProbePlan& probe_plan() const { return tracer_->plan(); }
+    [[nodiscard]] const ProbePlan& probe_plan() const { return source_->plan(); }
+    [[nodiscard]] bool samples() const { return source_ != nullptr && source_->plan().tier == HookTier::sampling; }
 
     // After run(): what was asked for and could not be observed.
     [[nodiscard]] FeatureSet unobserved() const;
 
 private:
+    // The tracer; where it can't be had, the sampler, if that is enough for the plan, which becomes one for it.
+    Result<void> open_source();
     // Attaches, and reads what exists.
     Result<void> begin();
     Result<void> start_timers();
@@ -91,10 +94,11 @@ private:
     [[nodiscard]] bool is_wanted(const PlannedRow& row) const;
     void warn_of_gaps() const;
     void say_ready() const;
+    void say_ready_to_sample() const;
     void say_summary();
 
     const Options& options_;
-    const LivePlan& plan_;
+    LivePlan plan_;
     EventLoop& loop_;
     Aggregator& aggregator_;
     Pipeline& pipeline_;
@@ -102,9 +106,11 @@ private:
     std::optional<RecordingWriter> late_recording_;  // begun while running
     std::string recording_failure_;
 
-    std::unique_ptr<Tracer> tracer_;
+    std::unique_ptr<LiveSource> source_;
+    std::string why_sampling_;  // empty: it was asked for, or nothing is sampled
+    std::uint64_t samples_ = 0;  // readings of the tables
     ProcessInfoReader processes_;
-    SweepBudget budget_, process_budget_;
+    SweepBudget budget_, process_budget_, descriptor_budget_;
     std::uint64_t held_up_ns_ = 0;  // waited for writers since a reading of tables began
     RecordBatch batch_, infos_;  // kept for their memory
     std::function<Result<void>()> at_ready_;

@@ -13,10 +13,11 @@ void Session::set_interval(std::chrono::nanoseconds interval) {
 
 // What the model knows already is not in the new file: run, limits, tables and processes are written again.
 Result<void> Session::record_from_now(RecordingWriter recording) {
+    if (samples()) return Error("a recording needs events, and only BPF tells of those");
     if (Result<void> drained = drain(); !drained) return drained;
     recording_failure_.clear();
     RecordBatch first;
-    append_record(first, make_run(plan_.features, tracer_->plan().time_wait_hooks()));
+    append_record(first, make_run(plan_.features, source_->plan().time_wait_hooks()));
     append_record(first, read_host_stats());
     if (Result<void> written = recording.append(first); !written) return written;
     late_recording_.emplace(std::move(recording));

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <string>
 #include <unordered_map>
 
@@ -41,8 +40,7 @@ std::optional<Severity> severity_of(const FdTrend& trend) {
 
 std::string limit_text(const Judged& judged) {
     if (!judged.trend.emfile_in_s.has_value()) return {};
-    const auto left = std::chrono::nanoseconds(static_cast<std::int64_t>(*judged.trend.emfile_in_s * 1e9));
-    return fmt::format(", EMFILE in {}", format_duration(left));
+    return fmt::format(", EMFILE in {}", format_seconds(*judged.trend.emfile_in_s));
 }
 
 void add_limit(Finding& finding, const Judged& judged) {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include "base/format.h"
 #include "diagnose/diagnoses.h"
@@ -17,7 +16,7 @@ namespace {
 // A warm-up or the rise of a saw-tooth is as straight as a leak while it lasts: unless the limit is near, growth is
 // told of only after this time.
 constexpr double kHostPatienceS = 30;
-constexpr double kHostNowS = 60, kSoonS = 3600;
+constexpr double kHostNowS = 60, kHostSoonS = 3600;
 // What will be so soon is told from the first seconds on, but called critical only where the line is drawn no further
 // than this many times what was seen of it.
 constexpr double kHostBoldness = 4;
@@ -30,12 +29,8 @@ double confidence_of(const Growth& growth, double left_s) {
 
 std::optional<Severity> severity_of(const Growth& growth, double left_s) {
     if (left_s < kHostNowS) return left_s < kHostBoldness * growth.seconds ? Severity::critical : Severity::warning;
-    if (left_s < kSoonS && growth.seconds >= kHostPatienceS) return Severity::warning;
+    if (left_s < kHostSoonS && growth.seconds >= kHostPatienceS) return Severity::warning;
     return std::nullopt;
-}
-
-std::string duration_text(double seconds) {
-    return format_duration(std::chrono::nanoseconds(static_cast<std::int64_t>(seconds * 1e9)));
 }
 
 void add_growth(Finding& finding, const Growth& growth, double left_s) {
@@ -85,7 +80,7 @@ Finding of_host(const HostLimits& limits, const Culprit& culprit, const Growth& 
     finding.severity = severity;
     finding.confidence = confidence_of(growth, left_s);
     finding.title = fmt::format("the host reaches fs.file-max of {} open files in {}", format_count(limits.files_max),
-                                duration_text(left_s));
+                                format_seconds(left_s));
     finding.evidence = {{"errno", std::string("ENFILE")}, {"files_open", limits.files_open}, {"files_max", limits.files_max}};
     add_growth(finding, growth, left_s);
     std::string whose = "look for the process that grows";

@@ -22,10 +22,6 @@ std::string address_or_unknown(const EndpointView& side) {
     return {text, write_address(text, *side.address, side.family)};
 }
 
-std::string duration_text(double seconds) {
-    return format_duration(std::chrono::nanoseconds(static_cast<std::int64_t>(std::min(seconds, 1e9) * 1e9)));
-}
-
 std::vector<std::string> advice_for(const DestinationRow& row) {
     const bool waiting = row.time_wait * 2 > row.in_use;
     return {waiting ? "use connections again instead of opening new ones: most of these ports wait in TIME_WAIT, each "
@@ -46,7 +42,7 @@ Finding finding_of(const DestinationRow& row, std::optional<double> exhausted_in
     finding.severity = exhausted_in_s.value_or(kSoonS) < kNowS ? Severity::critical : Severity::warning;
     finding.title = exhausted_in_s.value_or(0) > 0
                         ? fmt::format("the ports from {} to {} run out in {}", from, destination,
-                                      duration_text(*exhausted_in_s))
+                                      format_seconds(*exhausted_in_s))
                         : fmt::format("the ports from {} to {} have run out", from, destination);
     if (row.refused != 0) {
         finding.severity = Severity::critical;

@@ -238,9 +238,10 @@ std::string_view name_of(HookTier tier) {
         case HookTier::automatic: return "auto";
         case HookTier::trampoline: return "trampoline";
         case HookTier::kprobe: return "kprobe";
-        case HookTier::tracepoint: break;
+        case HookTier::tracepoint: return "tracepoint";
+        case HookTier::sampling: break;
     }
-    return "tracepoint";
+    return "sampling";
 }
 
 std::string hook_name(const Attachment& attachment) {

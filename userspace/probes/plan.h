@@ -15,7 +15,13 @@
 
 namespace sockeye {
 
-enum class HookTier : std::uint8_t { automatic, trampoline, kprobe, tracepoint };
+enum class HookTier : std::uint8_t {
+    automatic,
+    trampoline,
+    kprobe,
+    tracepoint,
+    sampling,  // no BPF at all; see userspace/sampling
+};
 
 enum class HookKind : std::uint8_t {
     tracepoint,          // classic, perf-based: lossless, CAP_SYS_ADMIN on Debian

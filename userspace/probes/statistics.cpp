@@ -3,16 +3,12 @@
 #include "probes/statistics.h"
 
 #include <bpf/bpf.h>
-#include <fcntl.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
-#include <charconv>
 #include <cstring>
 #include <string_view>
 
 #include "probes/ktime.h"
-#include "probes/tracefs.h"
+#include "probes/self_cost.h"
 
 namespace sockeye {
 namespace {
@@ -69,24 +65,6 @@ std::uint64_t missed_by_kprobe(int link) {
     return info.type == kLinkIsPerfEvent && is_kprobe ? info.missed : 0;
 }
 
-std::uint64_t own_cpu_ns() {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    const auto nanoseconds = [](const timeval& time) {
-        return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(time.tv_usec) * 1'000U;
-    };
-    return nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime);
-}
-
-// Second number of /proc/self/statm, in pages.
-std::uint64_t own_rss_bytes() {
-    const std::string text = read_text_at(AT_FDCWD, "/proc/self/statm");
-    const std::size_t at = text.find(' ');
-    std::uint64_t pages = 0;
-    if (at != std::string::npos) std::from_chars(text.data() + at + 1, text.data() + text.size(), pages);
-    return pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-}
-
 // What a second or third chance misses was seen by the first, or is missing in the first's account. Hardly a run of
 // time_wait_overflow has anything to tell; an overflow that it missed is told as an inferred TIME_WAIT, which those
 // commands correct that read the tables at each tick (trace reads none). Of refusals one is like the next.
@@ -121,9 +99,7 @@ void ProbeStatistics::append(const LoadedPrograms& programs, const RingReader& r
     for (const NamedIndex& map : kLossMaps) append_lost(map.name, read_counter(losses.map_failed[map.index]), batch);
     append_lost("malformed", ring.malformed(), batch);
 
-    auto self = begin_record<self_stats_event>(WIRE_self_stats);
-    self.cpu_ns = own_cpu_ns();
-    self.rss_bytes = own_rss_bytes();
+    self_stats_event self = read_self_cost();
     self.ring_bytes = programs.ring_bytes;
     self.ring_high_bytes = ring.high_bytes();
     append_record(batch, self);

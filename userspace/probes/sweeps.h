@@ -5,9 +5,10 @@
 
 #include <array>
 #include <cstdint>
-#include <string_view>
 
 #include "base/result.h"
+#include "events/sweep_marks.h"
+#include "probes/netns_walk.h"
 #include "probes/passed_over.h"
 #include "probes/tracer.h"
 #include "sockeye/event.h"
@@ -17,12 +18,6 @@ namespace sockeye {
 // File descriptors of the attached iterator links, by enum sweep_table; a table without iterator holds
 // −errno instead, which its SWEEP_FAILED repeats.
 using IteratorLinks = std::array<int, SWEEP_FDS + 1>;
-
-struct SweptTable {
-    sweep_table table{};
-    std::uint32_t netns = 0;
-    std::string_view name;  // as sweep_event's
-};
 
 class TableReader {
 public:
@@ -36,7 +31,7 @@ public:
     Result<void> read(std::uint32_t tables, const TakePiece& take);
 
 private:
-    Result<void> read_sockets(std::uint32_t tables, const TakePiece& take);
+    class SocketTables;
     Result<void> read_table(const SweptTable& swept, int iterator, const TakePiece& take,
                             PassedOver* passed_over = nullptr);
     Result<int> read_to_end(int iterator, const TakePiece& take, PassedOver* passed_over);
@@ -45,7 +40,7 @@ private:
     IteratorLinks links_;
     bool look_for_passed_over_;
     RecordBatch piece_;  // read, and not yet handed over; kept for its memory
-    std::uint32_t refusal_told_ = 0;  // tables of which was said that some namespaces are hidden from us
+    NetnsWalk walk_;
 };
 
 }  // namespace sockeye

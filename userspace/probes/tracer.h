@@ -3,18 +3,13 @@
 // hooks through read(), those of the kernel's tables through read_tables(). One thread only.
 #pragma once
 
-#include <functional>
 #include <memory>
-#include <span>
-#include <string>
-#include <vector>
 
 #include "base/result.h"
 #include "events/feature.h"
 #include "events/filter.h"
-#include "events/source.h"
 #include "probes/libbpf_log.h"
-#include "probes/plan.h"
+#include "probes/live_source.h"
 
 namespace sockeye {
 
@@ -26,37 +21,23 @@ struct TracerOptions {
     LibbpfChatter libbpf_chatter = LibbpfChatter::quiet;  // --verbose: libbpf's warnings go to stderr
 };
 
-enum class Table : std::uint32_t { tcp = 1, udp = 2, unix_sockets = 4, processes = 8, fds = 16 };
-using TableSet = std::uint32_t;  // or of Table
-
-// Takes one piece of what a reading of tables gives; an error ends the reading. The piece is good for the call.
-using TakePiece = std::function<Result<void>(std::span<const std::byte> piece)>;
-
-class Tracer final : public EventSource {
+class Tracer final : public LiveSource {
 public:
     // Loads and attaches. Errors: missing capability or kernel feature (exit code unsupported, the message
     // names it and the remedy).
     static Result<std::unique_ptr<Tracer>> open(const TracerOptions& options);
     ~Tracer() override;
 
-    [[nodiscard]] const ProbePlan& plan() const;
+    [[nodiscard]] const ProbePlan& plan() const override;
 
     // Drains the ring buffer: everything submitted before the call, at most 4 MiB a call.
     Result<SourceStatus> read(RecordBatch& batch) override;
-    // As RingReader's.
-    [[nodiscard]] std::uint64_t reserved() const;
-    [[nodiscard]] bool has_read(std::uint64_t reserved) const;
-    // Appends what is still being unwound of the stacks read so far: waits for it.
-    void finish_stacks(RecordBatch& batch);
-    // A file descriptor that polls readable when the ring buffer is past its fill mark.
-    [[nodiscard]] int poll_fd() const;
-
-    // Hands over one sweep per table (and per reachable netns for socket tables): SWEEP_BEGIN, the records,
-    // SWEEP_END or SWEEP_FAILED, in pieces of whole records. A table that cannot be read never fails the call.
-    Result<void> read_tables(TableSet tables, const TakePiece& take);
-
-    // Appends lost records (what was lost since the last call, by class), program_stats and self_stats.
-    void read_statistics(RecordBatch& batch);
+    [[nodiscard]] std::uint64_t reserved() const override;
+    [[nodiscard]] bool has_read(std::uint64_t reserved) const override;
+    void finish_stacks(RecordBatch& batch) override;
+    [[nodiscard]] int poll_fd() const override;
+    Result<void> read_tables(TableSet tables, const TakePiece& take) override;
+    void read_statistics(RecordBatch& batch) override;
 
 private:
     class Impl;

@@ -12,6 +12,7 @@
 #include "sinks/containers_view.h"
 #include "sinks/finding_view.h"
 #include "sinks/snapshot_view.h"
+#include "sinks/source_view.h"
 #include "sinks/text_table.h"
 
 namespace sockeye {
@@ -28,6 +29,10 @@ std::string rate_text(std::uint64_t count, std::uint64_t interval_ns) {
 std::string rates_line(const Snapshot& snapshot) {
     const Activity& delta = snapshot.delta;
     const std::uint64_t interval = snapshot.interval_ns;
+    if (snapshot.source == RecordsFrom::sampling) {
+        return fmt::format("per second: TIME_WAIT made at least {}, gone {}\n", rate_text(delta.time_wait_entered, interval),
+                           rate_text(delta.time_wait_left, interval));
+    }
     std::string text =
         fmt::format("per second: connects {} (failed {}), accepts {}, closes {}, TIME_WAIT made {} gone {}",
                     rate_text(delta.connects, interval), rate_text(delta.connects_failed, interval),
@@ -90,7 +95,8 @@ std::string FrameText::processes_table(const Snapshot& snapshot) {
         const BusyProcess& busy = processes[at];
         const ProcessRow& row = *busy.row;
         const ProcessCounts since = busy.since_last.value_or(ProcessCounts{});
-        const std::uint64_t interval = busy.since_last.has_value() ? snapshot.interval_ns : 0;
+        const bool told = busy.since_last.has_value() && snapshot.source == RecordsFrom::bpf;
+        const std::uint64_t interval = told ? snapshot.interval_ns : 0;
         table.add({std::to_string(row.pid), std::string(row.comm.view()), number_text(row.fds.open),
                    number_text(row.fds.peak), number_text(row.fds.soft_limit), std::to_string(row.tcp[WIRE_TCP_ESTABLISHED]),
                    std::to_string(row.tcp[WIRE_TCP_LISTEN]), std::to_string(row.tcp[WIRE_TCP_CLOSE_WAIT]),
@@ -102,7 +108,7 @@ std::string FrameText::processes_table(const Snapshot& snapshot) {
 
 void FrameText::write(const Snapshot& snapshot, std::span<const Finding> findings) {
     const HostLimits& limits = snapshot.limits;
-    std::string text = first_ ? "" : "\n";
+    std::string text = (first_ ? "" : "\n") + source_line(snapshot);
     text += fmt::format("{}  TCP {}: {}\n", clock_text(snapshot), format_count(sum_of(snapshot.tcp_states)),
                         states_text(snapshot.tcp_states));
     text += rates_line(snapshot);

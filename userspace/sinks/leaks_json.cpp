@@ -12,6 +12,7 @@
 #include "events/event.h"
 #include "sinks/finding_view.h"
 #include "sinks/json_values.h"
+#include "sinks/source_view.h"
 
 namespace sockeye {
 namespace {
@@ -123,6 +124,7 @@ void LeaksJson::write(const Snapshot& snapshot, std::span<const Finding> finding
     json["time"] = format_rfc3339(wall_time_ns(snapshot.ktime_ns, snapshot.wall_offset_ns));
     json["host"] = text_or_null(snapshot.host);
     json["kernel"] = text_or_null(snapshot.kernel);
+    add_source(json, snapshot);
     json["seconds"] =
         snapshot.interval_ns != 0 ? rounded_or_null(static_cast<double>(snapshot.interval_ns) / 1e9) : Json();
     json["limits"] = limits_of(snapshot);

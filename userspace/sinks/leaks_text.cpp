@@ -16,6 +16,7 @@
 #include "events/event.h"
 #include "sinks/finding_view.h"
 #include "sinks/snapshot_view.h"
+#include "sinks/source_view.h"
 #include "sinks/text_table.h"
 
 namespace sockeye {
@@ -50,12 +51,11 @@ std::string processes_text(const Snapshot& snapshot, const History& history, std
     const std::size_t shown = most == 0 ? grow.size() : std::min(grow.size(), most);
     for (std::size_t at = 0; at < shown; ++at) {
         const auto& [row, trend] = grow[at];
-        const auto left = std::chrono::nanoseconds(static_cast<std::int64_t>(trend.emfile_in_s.value_or(0) * 1e9));
         table.add({std::to_string(row->pid), std::string(row->comm.view()), trend.kind.empty() ? "-" : trend.kind,
                    format_count(*row->fds.open),
                    row->fds.soft_limit.has_value() ? format_count(*row->fds.soft_limit) : "-",
                    format_rate(std::max(0.0, trend.growth.per_s)),
-                   trend.emfile_in_s.has_value() ? format_duration(left) : "-",
+                   trend.emfile_in_s.has_value() ? format_seconds(*trend.emfile_in_s) : "-",
                    trend.confidence == Confidence::none
                        ? std::string(name_of(trend.verdict))
                        : fmt::format("{}, confidence {}", name_of(trend.verdict), name_of(trend.confidence))});
@@ -155,7 +155,7 @@ void LeaksText::write(const Snapshot& snapshot, std::span<const Finding> finding
         text += rows_text(snapshot, rows) + left_out_text(all, rows.size()) + stacks_text(snapshot, rows);
     text += '\n' + (findings.empty() ? std::string("FINDINGS   none\n") : findings_text(findings));
     text += fmt::format("\nLOST       {}; drift {} fds\n", lost_text(snapshot), format_count(snapshot.drift.fds));
-    output_.write(text);
+    output_.write(source_line(snapshot) + text);
 }
 
 }  // namespace sockeye

@@ -16,6 +16,7 @@
 #include "sinks/json_values.h"
 #include "sinks/json_writer.h"
 #include "sinks/snapshot_view.h"
+#include "sinks/source_view.h"
 
 namespace sockeye {
 
@@ -273,6 +274,8 @@ void SnapshotJson::write(const Snapshot& snapshot, std::span<const Finding> find
     object.add("time", format_rfc3339(now_ns));
     object.add("host", text_or_null(snapshot.host));
     object.add("kernel", text_or_null(snapshot.kernel));
+    object.add("source", name_of(snapshot.source));
+    object.add("blind_to", snapshot.blind_to);
     object.add("limits", limits_of(snapshot));
     object.add("tcp", tcp_of(snapshot));
     object.add("netns_unread", snapshot.netns_unread);

@@ -14,6 +14,7 @@
 #include "sinks/containers_view.h"
 #include "sinks/finding_view.h"
 #include "sinks/snapshot_view.h"
+#include "sinks/source_view.h"
 #include "sinks/text_table.h"
 
 namespace sockeye {
@@ -174,7 +175,7 @@ std::string trust_lines(const Snapshot& snapshot) {
 }  // namespace
 
 void SnapshotText::write(const Snapshot& snapshot, std::span<const Finding> findings) {
-    output_.write(headline(snapshot) + host_lines(snapshot));
+    output_.write(source_line(snapshot) + headline(snapshot) + host_lines(snapshot));
     const auto add_section = [this](const std::string& section) {
         if (!section.empty()) output_.write('\n' + section);
     };

@@ -76,7 +76,8 @@ std::string skipped_time_wait(const Snapshot& snapshot) {
 
 std::string time_wait_certainty(const Snapshot& snapshot) {
     if (snapshot.time_wait_exact) return {};
-    std::string text = ", inferred from state changes and the socket table";
+    std::string text = snapshot.source == RecordsFrom::sampling ? ", their makers inferred from samples"
+                                                                : ", inferred from state changes and the socket table";
     if (const std::string skipped = skipped_time_wait(snapshot); !skipped.empty())
         text += fmt::format("; {}: tcp_max_tw_buckets is reached", skipped);
     return text;

@@ -8,6 +8,7 @@
 #include "sinks/containers_view.h"
 #include "sinks/finding_view.h"
 #include "sinks/json_values.h"
+#include "sinks/source_view.h"
 
 namespace sockeye {
 
@@ -89,6 +90,7 @@ void TimeWaitJson::write(const Snapshot& snapshot, std::span<const Finding> find
     json["time"] = format_rfc3339(wall_time_ns(snapshot.ktime_ns, snapshot.wall_offset_ns));
     json["host"] = text_or_null(snapshot.host);
     json["kernel"] = text_or_null(snapshot.kernel);
+    add_source(json, snapshot);
     json["interval_s"] = seconds_or_null(snapshot.interval_ns);
     json["limits"] = limits_of(snapshot);
     json["time_wait"] = time_wait_of(snapshot, outlook);

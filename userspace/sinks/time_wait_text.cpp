@@ -12,6 +12,7 @@
 #include "sinks/containers_view.h"
 #include "sinks/finding_view.h"
 #include "sinks/snapshot_view.h"
+#include "sinks/source_view.h"
 #include "sinks/text_table.h"
 
 namespace sockeye {
@@ -84,7 +85,7 @@ std::string pids_text(const TimeWaitMakerRow& row) {
 
 void TimeWaitText::write(const Snapshot& snapshot, std::span<const Finding> findings) {
     const TimeWaitOutlook outlook(snapshot);
-    std::string text = totals(snapshot, outlook);
+    std::string text = source_line(snapshot) + totals(snapshot, outlook);
     add_section(text, makers_table(snapshot, outlook, rows_));
     add_section(text, container_time_wait_table(snapshot, rows_));
     add_section(text, destinations_table(snapshot, rows_));

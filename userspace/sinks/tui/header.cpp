@@ -82,6 +82,7 @@ void draw_title(const Canvas& canvas, const Moment& moment, const UiState& state
 
     const Canvas left = canvas.part({.row = 0, .column = 0, .rows = 1, .columns = canvas.columns() - right_columns - 2});
     int at = left.put(0, 0, "sockeye", Role::title);
+    if (snapshot.source == RecordsFrom::sampling) at = left.put(0, at + 2, "SAMPLING", Role::warning);
     if (!state.recording.empty()) at = left.put(0, at + 2, "RECORDING", Role::critical);
     if (state.only_pid != 0) at = left.put(0, at + 2, fmt::format("only pid {}", state.only_pid), Role::match);
     if (!state.filter.empty()) at = left.put(0, at + 2, fmt::format("only {}", state.filter), Role::match);
@@ -175,6 +176,10 @@ void draw_connects(const Canvas& canvas, const Moment& moment) {
     const Snapshot& snapshot = moment.snapshot;
     constexpr int kLine = 12;
     canvas.put(0, 0, "CONNECTS", Role::dim);
+    if (snapshot.source == RecordsFrom::sampling) {
+        canvas.put_aligned(0, kLabel, canvas.columns() - kLabel, "not seen by sampling", Align::left, Role::dim);
+        return;
+    }
     canvas.sparkline(0, kLabel, kLine, moment.trends.connects_per_s());
     int at = canvas.put(0, kLabel + kLine + 1, rate_text(snapshot.delta.connects, snapshot.interval_ns) + "/s",
                         Role::strong);
