@@ -2,6 +2,7 @@
 // Destinations whose ephemeral ports have run out, or will within minutes.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <string>
@@ -32,7 +33,20 @@ std::vector<std::string> advice_for(const DestinationRow& row) {
             "or widen net.ipv4.ip_local_port_range of that namespace, which buys time"};
 }
 
-Finding finding_of(const DestinationRow& row, std::optional<double> exhausted_in_s) {
+// Who takes most of its ports, as far as TIME_WAIT tells; pid 0: several do, or nobody is known.
+Owner user_of(const DestinationRow& row, const Snapshot& now) {
+    const TimeWaitMakerRow* most = nullptr;
+    for (const TimeWaitMakerRow& maker : now.time_wait_makers) {
+        const bool there = maker.connects && maker.netns == row.netns && maker.service.rport == row.tuple.rport &&
+                           std::ranges::equal(maker.service.raddr, row.tuple.raddr) &&
+                           std::ranges::equal(maker.service.laddr, row.tuple.laddr);
+        if (there && (most == nullptr || maker.rate_per_s > most->rate_per_s)) most = &maker;
+    }
+    if (most == nullptr || most->comm.empty()) return {};
+    return {.pid = most->processes == 1 ? most->pids.back() : 0, .tid = 0, .comm = most->comm};
+}
+
+Finding finding_of(const DestinationRow& row, std::optional<double> exhausted_in_s, const Snapshot& now) {
     const EndpointView remote = remote_endpoint(row.tuple);
     const std::string destination = format_endpoint(remote.address, remote.port, remote.family);
     const std::string from = address_or_unknown(local_endpoint(row.tuple));
@@ -40,6 +54,7 @@ Finding finding_of(const DestinationRow& row, std::optional<double> exhausted_in
     finding.rule = "port_exhaustion";
     finding.subject = fmt::format("{} {} {}", row.netns, from, destination);
     finding.severity = exhausted_in_s.value_or(kSoonS) < kNowS ? Severity::critical : Severity::warning;
+    finding.owner = user_of(row, now);
     finding.title = exhausted_in_s.value_or(0) > 0
                         ? fmt::format("the ports from {} to {} run out in {}", from, destination,
                                       format_seconds(*exhausted_in_s))
@@ -74,7 +89,7 @@ Finding finding_of(const DestinationRow& row, std::optional<double> exhausted_in
 void diagnose_port_headroom(const Snapshot& now, const History&, std::vector<Finding>& findings) {
     for (const DestinationRow& row : now.destinations) {
         if (row.exhausted_in_s.value_or(kSoonS) < kSoonS || row.refused != 0)
-            findings.push_back(finding_of(row, row.exhausted_in_s));
+            findings.push_back(finding_of(row, row.exhausted_in_s, now));
     }
 }
 
