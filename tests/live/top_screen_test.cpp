@@ -160,8 +160,17 @@ TEST_CASE("top stops with Ctrl-Z on a sane terminal and goes on where it was", "
     CHECK(top.wait_until([&top] { return top.is_sane(); }));
 }
 
-TEST_CASE("without the rights to observe anything top says so on the usual screen", "[top_screen]") {
-    TerminalProcess top(live_top(), {.prepare = drop_all_capabilities});
+TEST_CASE("without the rights to use BPF top samples, and says so", "[top_screen]") {
+    TerminalProcess top(live_top({"--hooks", "auto"}), {.prepare = drop_all_capabilities});
+    REQUIRE(wait_drawn(top));
+    CHECK(top.wait_for("sampling"));
+    top.type("q");
+    CHECK(top.wait_exit() == 0);
+    CHECK(top.wait_until([&top] { return top.is_sane(); }));
+}
+
+TEST_CASE("without the rights that a forced tier needs top says so on the usual screen", "[top_screen]") {
+    TerminalProcess top(live_top({"--hooks", "tracepoint"}), {.prepare = drop_all_capabilities});
     CHECK(top.wait_exit() == 4);
     CHECK(top.wait_for("sockeye: "));
     CHECK(top.is_sane());
