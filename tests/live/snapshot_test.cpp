@@ -198,6 +198,27 @@ TEST_CASE("a snapshot has all connections of a namespace in which nobody listens
     CHECK(child.finish() == 0);
 }
 
+TEST_CASE("an empty namespace has no sockets, whatever the namespace of whoever looks has", "[snapshot]") {
+    const sockeye::UniqueFd listener(listen_on(32));
+    std::vector<sockeye::UniqueFd> ours;
+    for (int nth = 0; nth < 30; ++nth) {
+        ours.emplace_back(check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+        REQUIRE(connect_error(ours.back().get(), loopback(port_of(listener.get()))) == 0);
+    }
+    Child child("in-no-net", [](Child::Side& side) {
+        load::enter_new_netns();
+        side.say(counts_of(tcp_sockets()).dump());
+        side.wait_go();
+    });
+    REQUIRE(Json::parse(child.hear()).empty());
+    const std::string netns = std::to_string(netns_of(child.pid()));
+    const Json shown = snapshot({"--netns", netns, "--sockets"});
+    CHECK(occupied(shown["tcp"]["states"]).empty());
+    CHECK(std::ranges::none_of(shown["sockets"], [](const Json& row) { return row["protocol"] == "tcp"; }));
+    child.go();
+    CHECK(child.finish() == 0);
+}
+
 TEST_CASE("a snapshot lists each listener with its queue and its process", "[snapshot]") {
     Child child("queue-owner", [](Child::Side& side) {
         int listener = listen_on(9);

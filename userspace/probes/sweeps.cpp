@@ -38,17 +38,23 @@ class TableReader::SocketTables final : public NetnsWalk::Reader {
 public:
     SocketTables(TableReader& tables, const TakePiece& take) : tables_(tables), take_(take) {}
 
-    int open(sweep_table table) override { return open_iterator(tables_.links_[table]); }
+    // What else is read of a namespace is opened with it: afterwards the thread stands in our own again.
+    int open(sweep_table table) override {
+        const int iterator = open_iterator(tables_.links_[table]);
+        if (tables_.look_for_passed_over_ && table == SWEEP_TCP && iterator >= 0) passed_over_.emplace();
+        return iterator;
+    }
     void meet_other(std::uint32_t netns) override { append_netns_stats(netns, ktime_now(), tables_.piece_); }
     Result<void> read(const SweptTable& swept, int opened) override {
-        std::optional<PassedOver> passed_over;
-        if (tables_.look_for_passed_over_ && swept.table == SWEEP_TCP && opened >= 0) passed_over.emplace();
-        return tables_.read_table(swept, opened, take_, passed_over ? &*passed_over : nullptr);
+        Result<void> read = tables_.read_table(swept, opened, take_, passed_over_ ? &*passed_over_ : nullptr);
+        passed_over_.reset();
+        return read;
     }
 
 private:
     TableReader& tables_;
     const TakePiece& take_;
+    std::optional<PassedOver> passed_over_;  // of the namespace whose iterator was opened last
 };
 
 Result<void> TableReader::read(std::uint32_t tables, const TakePiece& take) {
