@@ -27,6 +27,8 @@ std::vector<std::string> blind_spots(const Model& model, const Snapshot& snapsho
     if (snapshot.source == RecordsFrom::sampling) {
         blind_to = {"events and stacks", "connections shorter than the interval",
                     "who made a TIME_WAIT where neither end was seen open"};
+        if (model.run.features.has(Feature::hidden_processes))
+            blind_to.emplace_back("processes that /proc does not show here");
         if (const std::size_t hidden = hidden_processes(model); hidden != 0)
             blind_to.push_back("descriptors and sockets of " + counted_noun(hidden, "process", "es") + " of other users");
     }

@@ -113,7 +113,7 @@ Result<void> Session::begin() {
     RecordBatch first;
     FeatureSet features = plan_.features;
     if (narrows_connections(plan_.kernel_filter)) features |= Feature::filtered;
-    if (samples()) features |= Feature::sampling;
+    features |= source_->marks();
     append_record(first, make_run(features, source_->plan().time_wait_hooks()));
     append_record(first, read_host_stats());
     if (Result<void> delivered = deliver(first); !delivered) return delivered;

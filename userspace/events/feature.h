@@ -19,6 +19,7 @@ enum class Feature : std::uint32_t {
     processes = 1U << 8,       // fork, exec, exit
     stacks = 1U << 9,          // fd_open carries the way through the program that led to it
     refusals = 1U << 10,       // EMFILE and ENFILE: who was refused a descriptor
+    hidden_processes = 1U << 29,  // nothing to observe: the /proc that is sampled doesn't show every process
     sampling = 1U << 30,       // nothing to observe: there are no hooks, the tables are read by sock_diag and from /proc
     filtered = 1U << 31,       // nothing to observe: the kernel drops what was not asked for, so that tables
                                // hold more than events tell

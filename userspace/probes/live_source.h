@@ -23,6 +23,8 @@ using TakePiece = std::function<Result<void>(std::span<const std::byte> piece)>;
 class LiveSource : public EventSource {
 public:
     [[nodiscard]] virtual const ProbePlan& plan() const = 0;
+    // What the stream says of its source, besides what was asked for.
+    [[nodiscard]] virtual FeatureSet marks() const = 0;
 
     // How much was reserved for records up to now, and whether all of that has been read. As RingReader's.
     [[nodiscard]] virtual std::uint64_t reserved() const = 0;

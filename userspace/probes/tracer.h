@@ -29,6 +29,7 @@ public:
     ~Tracer() override;
 
     [[nodiscard]] const ProbePlan& plan() const override;
+    [[nodiscard]] FeatureSet marks() const override { return {}; }
 
     // Drains the ring buffer: everything submitted before the call, at most 4 MiB a call.
     Result<SourceStatus> read(RecordBatch& batch) override;

@@ -8,6 +8,7 @@
 #include <linux/sock_diag.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace sockeye {

@@ -91,6 +91,12 @@ fd_kind kind_of(int folder, const char* name, std::string_view link) {
 
 }  // namespace
 
+bool proc_hides_processes() {
+    constexpr std::string_view kInitial = "pid:[4026531836]";  // PROC_PID_INIT_INO, include/linux/proc_ns.h
+    std::array<char, 256> buffer{};
+    return link_text(AT_FDCWD, "/proc/self/ns/pid", buffer) != kInitial || access("/proc/1/stat", R_OK) != 0;
+}
+
 void ProcTables::count(const std::string& folder, Known& known, existing_process_event& record) {
     struct stat status {};
     const off_t size = stat(folder.c_str(), &status) == 0 ? status.st_size : 0;

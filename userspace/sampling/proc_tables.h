@@ -17,6 +17,9 @@ using TakeDescriptor = std::function<Result<void>(const existing_fd_event&)>;
 // The `sk` of the socket whose file has that inode number; 0: not known.
 using SocketOfInode = std::function<std::uint64_t(std::uint64_t inode)>;
 
+// Whether there may be processes that /proc does not show us: outside our pid namespace, or by its option hidepid.
+bool proc_hides_processes();
+
 class ProcTables {
 public:
     // Both: 0, or a positive errno: /proc could not be listed. Errors: those of `take`.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "sampling/sampler.h"
 
+#include <string_view>
+#include <utility>
+
 #include "probes/ktime.h"
 #include "probes/netns_limits.h"
 #include "probes/self_cost.h"
@@ -36,6 +39,12 @@ ProbePlan sampling_plan() {
 }
 
 Sampler::Sampler() : plan_(sampling_plan()) {}
+
+FeatureSet Sampler::marks() const {
+    FeatureSet marks = Feature::sampling;
+    if (proc_hides_processes()) marks |= Feature::hidden_processes;
+    return marks;
+}
 
 Result<void> Sampler::hand_over(const TakePiece& take) {
     if (piece_.empty()) return {};

@@ -18,6 +18,7 @@ public:
     Sampler();
 
     [[nodiscard]] const ProbePlan& plan() const override { return plan_; }
+    [[nodiscard]] FeatureSet marks() const override;
     Result<SourceStatus> read(RecordBatch&) override { return SourceStatus::idle; }
     [[nodiscard]] std::uint64_t reserved() const override { return 0; }
     [[nodiscard]] bool has_read(std::uint64_t) const override { return true; }

@@ -30,7 +30,7 @@ std::string rates_line(const Snapshot& snapshot) {
     const Activity& delta = snapshot.delta;
     const std::uint64_t interval = snapshot.interval_ns;
     if (snapshot.source == RecordsFrom::sampling) {
-        return fmt::format("per second: TIME_WAIT made at least {}, gone {}\n", rate_text(delta.time_wait_entered, interval),
+        return fmt::format("per second: TIME_WAIT made {} or more, gone {}\n", rate_text(delta.time_wait_entered, interval),
                            rate_text(delta.time_wait_left, interval));
     }
     std::string text =
@@ -120,8 +120,8 @@ void FrameText::write(const Snapshot& snapshot, std::span<const Finding> finding
                         own_cost_text(snapshot));
     // On a host with very many sockets they are read less often than frames are shown.
     if (snapshot.interval_ns != 0 && 2 * snapshot.tables_age_ns.value_or(0) > 3 * snapshot.interval_ns) {
-        text += fmt::format("tables read {} ago, carried on by events\n",
-                            format_duration(std::chrono::nanoseconds(*snapshot.tables_age_ns)));
+        text += fmt::format("tables read {} ago{}\n", format_duration(std::chrono::nanoseconds(*snapshot.tables_age_ns)),
+                            snapshot.source == RecordsFrom::bpf ? ", carried on by events" : "");
     }
     if (!snapshot.netns_refused.empty()) {
         text += fmt::format("unread: the sockets of {}\n", unread_netns_text(snapshot));
