@@ -40,8 +40,8 @@ DEMOS = {
         [Step("timewait -d 5s --netns {netns}")]),
     "leak": Demo(
         ["{shop-worker} and {shop-api} each ask a service that is down, 10 times a second, and one of",
-         "them forgets to close its sockets. sockeye watches both for 35 s: growth is called a leak after 30."],
-        [Step("leaks -d 35s -n 'shop-*'")]),
+         "them forgets to close its sockets. sockeye watches both for 15 s, long enough to tell it from a warm-up:"],
+        [Step("leaks -d 15s -n 'shop-*'")]),
     "ports": Demo(
         ["{shop-client} opens 40 connections a second to {shop-db} at 10.99.0.1:5432, from 300 ports, each of",
          "which stays taken for a minute. sockeye watches for 5 s before they run out, and for 5 s after that:"],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "diagnose/fd_trend.h"
+#include "diagnose/fd_leak.h"
 
 #include <catch2/catch.hpp>
 
@@ -57,6 +57,29 @@ TEST_CASE("what stands still, swings, levels off or has just begun is no leak", 
           FdVerdict::unknown);
     CHECK(trend_after(8, [](std::uint64_t second) { return 100 + 10 * static_cast<std::uint32_t>(second); }).verdict ==
           FdVerdict::growing);
+}
+
+TEST_CASE("a process and the way that leaks in it are judged alike, and the way's kind is the process's", "[fd_trend]") {
+    History history;
+    Snapshot last;
+    OpenerRow opener;
+    opener.pid = 7;
+    opener.kind = FD_KIND_socket;
+    for (std::uint64_t second = 0; second <= 15; ++second) {
+        const auto open = static_cast<std::uint32_t>(40 + 10 * second);
+        last = moment_of(second, open, open / 4);
+        opener.growth.push_back({.ktime_ns = last.ktime_ns, .open = open - 40});
+        opener.open = open - 40;
+        opener.opened = open - 40;
+        history.add(last);
+    }
+    last.openers = {opener};
+    const FdJudgements judged = judge_descriptors(last, history);
+    REQUIRE(judged.openers.size() == 1);
+    CHECK(judged.openers[0].confidence == Confidence::medium);
+    CHECK(judged.processes.at(7).confidence == Confidence::medium);
+    CHECK(judged.processes.at(7).verdict == FdVerdict::leak);
+    CHECK(judged.processes.at(7).kind == "socket");
 }
 
 TEST_CASE("free numbers are those below the soft limit", "[fd_trend]") {

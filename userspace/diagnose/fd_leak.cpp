@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/format.h"
 #include "diagnose/culprit.h"
@@ -24,9 +25,8 @@ constexpr double kNowS = 60;
 constexpr double kBoldness = 4;
 
 struct Judged {
-    const ProcessRow* process = nullptr;
-    FdTrend trend;
-    bool told = false;  // by the way that opened them
+    const ProcessRow& process;
+    const FdTrend& trend;
 };
 
 // Absent: nothing is to be told.
@@ -44,7 +44,7 @@ std::string limit_text(const Judged& judged) {
 }
 
 void add_limit(Finding& finding, const Judged& judged) {
-    const FdCounts& fds = judged.process->fds;
+    const FdCounts& fds = judged.process.fds;
     const auto known = [](const auto& value) { return value.has_value() ? EvidenceValue(*value) : EvidenceValue(); };
     finding.evidence.push_back({"soft_limit", known(fds.soft_limit)});
     finding.evidence.push_back({"hard_limit", known(fds.hard_limit)});
@@ -58,7 +58,7 @@ std::string prlimit_advice(const ProcessRow& row) {
 }
 
 Finding of_process(const Judged& judged, Severity severity) {
-    const ProcessRow& row = *judged.process;
+    const ProcessRow& row = judged.process;
     const FdTrend& trend = judged.trend;
     const std::string_view kind = trend.kind.empty() ? "unknown" : std::string_view(trend.kind);
     Finding finding;
@@ -118,7 +118,7 @@ Finding of_way(const OpenerRow& row, const WayRow* way, const LeakJudgement& jud
             : fmt::format("look for the paths on which what {} returns is not closed: {} of {} opened there were",
                           caller.empty() ? "this call" : caller, format_count(row.closed), format_count(row.opened)));
     if (judged != nullptr && judged->trend.emfile_in_s.has_value())
-        finding.advice.push_back(prlimit_advice(*judged->process));
+        finding.advice.push_back(prlimit_advice(judged->process));
     return finding;
 }
 
@@ -133,38 +133,49 @@ LeakJudgement judge_leak(const OpenerRow& row, std::optional<double> emfile_in_s
     return judgement;
 }
 
-void strengthen(FdTrend& trend, const OpenerRow& row, const LeakJudgement& judgement) {
-    if (judgement.confidence < Confidence::medium || judgement.confidence < trend.confidence) return;
-    trend.verdict = FdVerdict::leak;
-    trend.confidence = judgement.confidence;
-    trend.kind = fd_kind_name(row.kind);
-}
-
 bool is_worth_telling(const OpenerRow& row) { return row.open > 0 && (row.alive || row.open >= kManyDescriptors); }
 
+FdJudgements judge_descriptors(const Snapshot& snapshot, const History& history) {
+    FdJudgements judged;
+    for (const ProcessRow& row : snapshot.processes) {
+        // A table that several processes use is judged once.
+        if (row.alive && row.fds.table_of == 0) judged.processes.emplace(row.pid, fd_trend(row, history));
+    }
+    judged.openers.reserve(snapshot.openers.size());
+    for (const OpenerRow& row : snapshot.openers) {
+        const auto process = judged.processes.find(row.pid);
+        const bool known = process != judged.processes.end();
+        const LeakJudgement& judgement =
+            judged.openers.emplace_back(judge_leak(row, known ? process->second.emfile_in_s : std::nullopt));
+        if (!known || judgement.confidence < Confidence::medium) continue;
+        if (judgement.confidence < process->second.confidence) continue;
+        process->second.verdict = FdVerdict::leak;
+        process->second.confidence = judgement.confidence;
+        process->second.kind = fd_kind_name(row.kind);
+    }
+    return judged;
+}
+
 void diagnose_fd_leak(const Snapshot& now, const History& history, std::vector<Finding>& findings) {
-    std::vector<Judged> judged;
-    std::unordered_map<std::uint32_t, std::size_t> by_pid;
+    const FdJudgements judged = judge_descriptors(now, history);
+    std::unordered_map<std::uint32_t, const ProcessRow*> rows;
+    for (const ProcessRow& row : now.processes) rows.emplace(row.pid, &row);
+    std::unordered_set<std::uint32_t> told;
+    for (std::size_t at = 0; at < now.openers.size(); ++at) {
+        const OpenerRow& row = now.openers[at];
+        if (!is_worth_telling(row) || judged.openers[at].confidence < Confidence::medium) continue;
+        const auto trend = judged.processes.find(row.pid);
+        const std::optional<Judged> process =
+            trend != judged.processes.end() ? std::optional(Judged{*rows.at(row.pid), trend->second}) : std::nullopt;
+        findings.push_back(of_way(row, row.way.has_value() ? &now.ways[*row.way] : nullptr, judged.openers[at],
+                                  process.has_value() ? &*process : nullptr));
+        told.insert(row.pid);
+    }
     for (const ProcessRow& row : now.processes) {
-        // A table that several processes use is told of once.
-        if (!row.alive || row.fds.table_of != 0) continue;
-        by_pid.emplace(row.pid, judged.size());
-        judged.push_back({&row, fd_trend(row, history)});
-    }
-    for (const OpenerRow& row : now.openers) {
-        if (!is_worth_telling(row)) continue;
-        const auto found = by_pid.find(row.pid);
-        Judged* const process = found != by_pid.end() ? &judged[found->second] : nullptr;
-        const LeakJudgement judgement =
-            judge_leak(row, process != nullptr ? process->trend.emfile_in_s : std::nullopt);
-        if (judgement.confidence < Confidence::medium) continue;
-        findings.push_back(of_way(row, row.way.has_value() ? &now.ways[*row.way] : nullptr, judgement, process));
-        if (process != nullptr) process->told = true;
-    }
-    for (const Judged& process : judged) {
-        if (process.told) continue;
-        if (const std::optional<Severity> severity = severity_of(process.trend); severity.has_value())
-            findings.push_back(of_process(process, *severity));
+        const auto trend = judged.processes.find(row.pid);
+        if (trend == judged.processes.end() || told.contains(row.pid)) continue;
+        if (const std::optional<Severity> severity = severity_of(trend->second); severity.has_value())
+            findings.push_back(of_process({row, trend->second}, *severity));
     }
 }
 

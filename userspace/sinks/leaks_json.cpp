@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "sinks/leaks_json.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -17,7 +18,7 @@
 namespace sockeye {
 namespace {
 
-using Openers = std::vector<const OpenerRow*>;
+using Openers = std::vector<std::size_t>;  // places in Snapshot::openers
 
 Json frame_of(const FrameRow& frame) {
     Json json;
@@ -57,7 +58,7 @@ Json stack_of(const OpenerRow& row, const LeakJudgement& judgement, const Snapsh
 }
 
 // A process, living or ended, and what it opened.
-struct Shown {
+struct LeakProcess {
     std::uint32_t pid = 0;
     Comm comm;
     std::string container;
@@ -66,13 +67,17 @@ struct Shown {
     Openers openers;
 };
 
-Json process_of(const Shown& shown, const Snapshot& snapshot, const History& history) {
-    FdTrend trend = shown.row != nullptr ? fd_trend(*shown.row, history) : FdTrend{};
+Json process_of(const LeakProcess& shown, const Snapshot& snapshot, const History& history, const FdJudgements& judged) {
+    const auto known = judged.processes.find(shown.pid);
+    FdTrend trend = known != judged.processes.end() ? known->second : FdTrend{};
     Json stacks = Json::array();
-    for (const OpenerRow* row : shown.openers) {
-        const LeakJudgement judgement = judge_leak(*row, trend.emfile_in_s);
-        stacks.push_back(stack_of(*row, judgement, snapshot));
-        strengthen(trend, *row, judgement);
+    for (const std::size_t at : shown.openers) {
+        stacks.push_back(stack_of(snapshot.openers[at], judged.openers[at], snapshot));
+        // Of a process that has ended its ways alone tell.
+        if (shown.row != nullptr || judged.openers[at].confidence < std::max(Confidence::medium, trend.confidence)) continue;
+        trend.verdict = FdVerdict::leak;
+        trend.confidence = judged.openers[at].confidence;
+        trend.kind = fd_kind_name(snapshot.openers[at].kind);
     }
     const FdCounts none, &fds = shown.row != nullptr ? shown.row->fds : none;
     const Series* const opened = shown.row != nullptr ? history.descriptors_of(shown.pid) : nullptr;
@@ -99,21 +104,23 @@ Json process_of(const Shown& shown, const Snapshot& snapshot, const History& his
 }
 
 Json processes_of(const Snapshot& snapshot, const History& history) {
-    std::vector<Shown> all;
+    std::vector<LeakProcess> all;
     std::map<std::uint32_t, std::size_t> by_pid;
     for (const ProcessRow& row : snapshot.processes) {
         if (!row.alive || row.fds.table_of != 0) continue;
         by_pid.emplace(row.pid, all.size());
         all.push_back({row.pid, row.comm, row.container, true, &row, {}});
     }
-    for (const OpenerRow& row : snapshot.openers) {
+    for (std::size_t at = 0; at < snapshot.openers.size(); ++at) {
+        const OpenerRow& row = snapshot.openers[at];
         if (!is_worth_telling(row)) continue;
         const auto [place, is_new] = by_pid.try_emplace(row.pid, all.size());
         if (is_new) all.push_back({row.pid, row.comm, row.container, row.alive, nullptr, {}});
-        all[place->second].openers.push_back(&row);
+        all[place->second].openers.push_back(at);
     }
+    const FdJudgements judged = judge_descriptors(snapshot, history);
     Json list = Json::array();
-    for (const Shown& shown : all) list.push_back(process_of(shown, snapshot, history));
+    for (const LeakProcess& shown : all) list.push_back(process_of(shown, snapshot, history, judged));
     return list;
 }
 

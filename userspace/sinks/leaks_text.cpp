@@ -24,20 +24,24 @@ namespace {
 
 constexpr std::size_t kFramesShown = 8;
 
+struct Shown {
+    const OpenerRow* row;
+    LeakJudgement judgement;
+};
+
 // Those that grow, the surest and the soonest at their limit first.
-std::string processes_text(const Snapshot& snapshot, const History& history, std::size_t most) {
+std::string processes_text(const Snapshot& snapshot, const FdJudgements& judged, std::size_t most) {
     std::vector<std::pair<const ProcessRow*, FdTrend>> grow;
     for (const ProcessRow& row : snapshot.processes) {
-        if (!row.alive || row.fds.table_of != 0) continue;
-        FdTrend trend = fd_trend(row, history);
-        for (const OpenerRow& opener : snapshot.openers) {
-            if (opener.pid == row.pid) strengthen(trend, opener, judge_leak(opener, trend.emfile_in_s));
-        }
-        if (trend.verdict >= FdVerdict::growing) grow.emplace_back(&row, std::move(trend));
+        const auto found = judged.processes.find(row.pid);
+        if (found != judged.processes.end() && found->second.verdict >= FdVerdict::growing)
+            grow.emplace_back(&row, found->second);
     }
     if (grow.empty()) return "no process's descriptors grow\n";
     std::ranges::stable_sort(grow, [](const auto& a, const auto& b) {
-        const auto order = [](const FdTrend& trend) { return std::tuple(trend.verdict, trend.confidence, -trend.emfile_in_s.value_or(1e18), trend.growth.per_s); };
+        const auto order = [](const FdTrend& trend) {
+            return std::tuple(trend.verdict, trend.confidence, -trend.emfile_in_s.value_or(1e18), trend.growth.per_s);
+        };
         return order(a.second) > order(b.second);
     });
     TextTable table({{"PID"},
@@ -63,7 +67,7 @@ std::string processes_text(const Snapshot& snapshot, const History& history, std
     return table.text() + left_out_text(grow.size(), shown);
 }
 
-std::string rows_text(const Snapshot& snapshot, const std::vector<const OpenerRow*>& rows) {
+std::string rows_text(const Snapshot& snapshot, const std::vector<Shown>& rows) {
     TextTable table({{"PID"},
                      {"COMM", TextTable::Align::left},
                      {"KIND", TextTable::Align::left},
@@ -74,8 +78,7 @@ std::string rows_text(const Snapshot& snapshot, const std::vector<const OpenerRo
                      {"OLDEST"},
                      {"JUDGEMENT", TextTable::Align::left},
                      {"OPENED BY", TextTable::Align::left}});
-    for (const OpenerRow* const row : rows) {
-        const LeakJudgement judgement = judge_leak(*row);
+    for (const auto& [row, judgement] : rows) {
         const FrameRow* const culprit = row->way.has_value() ? culprit_of(snapshot.ways[*row->way]) : nullptr;
         const std::uint64_t age = row->oldest_ns != 0 ? snapshot.ktime_ns - row->oldest_ns : 0;
         table.add({std::to_string(row->pid), std::string(row->comm.view()), std::string(fd_kind_name(row->kind)),
@@ -100,10 +103,10 @@ std::string end_text(std::uint32_t end) {
     return {};
 }
 
-std::string stacks_text(const Snapshot& snapshot, const std::vector<const OpenerRow*>& rows) {
+std::string stacks_text(const Snapshot& snapshot, const std::vector<Shown>& rows) {
     std::string text;
-    for (const OpenerRow* const row : rows) {
-        if (!row->way.has_value() || judge_leak(*row).confidence == Confidence::none) continue;
+    for (const auto& [row, judgement] : rows) {
+        if (!row->way.has_value() || judgement.confidence == Confidence::none) continue;
         const WayRow& way = snapshot.ways[*row->way];
         text += fmt::format("\n{} of kind {}, {} ({}), opened by\n", format_count(row->open), fd_kind_name(row->kind),
                             row->comm.view(), row->pid);
@@ -138,15 +141,14 @@ std::string judgement_text(const LeakJudgement& judgement) {
 }
 
 void LeaksText::write(const Snapshot& snapshot, std::span<const Finding> findings) {
-    std::vector<const OpenerRow*> rows;
-    for (const OpenerRow& row : snapshot.openers)
-        if (is_worth_telling(row)) rows.push_back(&row);
-    std::ranges::stable_sort(rows, [](const OpenerRow* a, const OpenerRow* b) {
-        return judge_leak(*a).confidence > judge_leak(*b).confidence;
-    });
+    const FdJudgements judged = judge_descriptors(snapshot, history_);
+    std::vector<Shown> rows;
+    for (std::size_t at = 0; at < snapshot.openers.size(); ++at)
+        if (is_worth_telling(snapshot.openers[at])) rows.push_back({&snapshot.openers[at], judged.openers[at]});
+    std::ranges::stable_sort(rows, std::ranges::greater{}, [](const Shown& shown) { return shown.judgement.confidence; });
     const std::size_t all = rows.size();
     if (rows_ != 0 && rows.size() > rows_) rows.resize(rows_);
-    std::string text = processes_text(snapshot, history_, rows_) + '\n';
+    std::string text = processes_text(snapshot, judged, rows_) + '\n';
     if (!snapshot.stacks_observed)
         text += "stacks are not observed: counts only\n";
     else if (rows.empty())
