@@ -82,6 +82,42 @@ TEST_CASE("a TIME_WAIT whose tuple is connected again leaves as reused", "[time_
     CHECK(child.finish() == 0);
 }
 
+// The client's end waits for the peer's FIN as an orphan's minisock, whose turn to TIME_WAIT no tracepoint tells.
+TEST_CASE("a TIME_WAIT born after the last look at the table is told at the end", "[time_wait]") {
+    Child child("orphan", [](Child::Side& side) {
+        load::enter_new_netns();
+        int listener = listen_on(8);
+        side.say("ready");
+        side.wait_go();
+        Connection connection = connect_and_accept(listener);
+        close(connection.client);
+        read_to_end(connection.server);
+        auto waits_in = [&](int state) {
+            return settles([&](const std::vector<DiagSocket>& sockets) {
+                return std::ranges::any_of(sockets, [&](const DiagSocket& socket) {
+                    return socket.lport == connection.client_port && socket.timer == kTimeWaitTimer &&
+                           socket.state == state;
+                });
+            });
+        };
+        if (!waits_in(WIRE_TCP_FIN_WAIT2)) load::die("the client's end never became a minisock");
+        close(connection.server);
+        if (!waits_in(WIRE_TCP_TIME_WAIT)) load::die("the client's end never became TIME_WAIT");
+        side.say("waits");
+        side.wait_go();
+    });
+    child.hear();
+    Trace trace({"-e", "tcp_state", "-i", "10m", "-p", std::to_string(child.pid())});
+    child.go();
+    CHECK(child.hear() == "waits");
+    const Events entered = select(trace.stop(), entered_time_wait);
+    REQUIRE(entered.size() == 1);
+    CHECK(entered[0]["old_state"] == "FIN_WAIT2");
+    CHECK(entered[0]["pid"] == child.pid());
+    child.go();
+    CHECK(child.finish() == 0);
+}
+
 TEST_CASE("TIME_WAITs end with their network namespace", "[time_wait]") {
     const unsigned count = 20;
     Child child("netns-ender", [&](Child::Side& side) {

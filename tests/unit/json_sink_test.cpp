@@ -32,6 +32,18 @@ TEST_CASE("a state change is one line with all of its fields in order", "[json_s
           "\n");
 }
 
+TEST_CASE("the reason of a TIME_WAIT's end that is not known is null, and of other changes left out", "[json_sink]") {
+    const auto line_with = [](TimeWaitReason reason) {
+        return nlohmann::json::parse(line_of(test::make_tcp_state(
+            1, 1, "a", 1, test::tcp_tuple("10.0.0.1", 40000, "10.0.0.2", 80), WIRE_TCP_TIME_WAIT, WIRE_TCP_CLOSE, 5,
+            reason)));
+    };
+    CHECK(line_with(TimeWaitReason::unknown)["reason"].is_null());
+    CHECK(line_with(TimeWaitReason::unknown).contains("reason"));
+    CHECK(line_with(TimeWaitReason::expired)["reason"] == "expired");
+    CHECK_FALSE(line_with(TimeWaitReason::none).contains("reason"));
+}
+
 TEST_CASE("what is not known is null", "[json_sink]") {
     const nlohmann::json line = nlohmann::json::parse(line_of(test::make_tcp_state(
         1, 0, "", 0, test::tcp_tuple("", 0, "10.0.0.2", 80), WIRE_TCP_CLOSE, WIRE_TCP_SYN_SENT, -1)));

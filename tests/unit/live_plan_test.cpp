@@ -78,6 +78,13 @@ TEST_CASE("trace reads no table again unless something was lost", "[live_plan]")
     CHECK(reads(plan.after_loss, Table::tcp));
 }
 
+TEST_CASE("a trace of states ends with a look at the table of TCP, for TIME_WAITs that no hook told of", "[live_plan]") {
+    Options options;
+    CHECK(reads(plan_live(LiveUse::trace, options).at_end, Table::tcp));
+    options.filter.kinds = *parse_kinds("fd_open,fd_close");
+    CHECK(plan_live(LiveUse::trace, options).at_end == 0);
+}
+
 TEST_CASE("filters by cgroup need the cgroups of new processes at once", "[live_plan]") {
     Options options;
     options.filter.kinds = *parse_kinds("tcp_state");

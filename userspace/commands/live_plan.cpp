@@ -123,7 +123,12 @@ LivePlan plan_live(LiveUse use, const Options& options) {
     if (options.sockets) plan.seldom |= kOtherSockets;
     plan.after_loss = tables_for(plan.features);
     const bool has_hooks = !plan.features.empty();
-    if (use == LiveUse::record || use == LiveUse::leaks || (use != LiveUse::trace && use != LiveUse::top && has_hooks)) plan.at_end = plan.baseline;
+    if (use == LiveUse::trace) {
+        // Where no hook reports it, only the table tells that an orphan's minisock has become TIME_WAIT.
+        if (plan.features.has(Feature::time_wait)) plan.at_end = kInternetSockets;
+    } else if (use == LiveUse::record || use == LiveUse::leaks || (use != LiveUse::top && has_hooks)) {
+        plan.at_end = plan.baseline;
+    }
     if (!filter.cgroups.empty() || !filter.containers.empty()) plan.process_info = ProcessInfoNeed::at_once;
     return plan;
 }

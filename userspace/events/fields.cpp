@@ -194,6 +194,7 @@ constexpr Field kTcpStateFields[] = {
      [](const Event& e) {
          return from_detail<TcpStateChange>(e, [](const TcpStateChange& change) -> FieldValue {
              if (change.reason == TimeWaitReason::none) return kNull;
+             if (change.reason == TimeWaitReason::unknown) return NullValue{};
              return name_of(change.reason);
          });
      },
