@@ -48,6 +48,23 @@ std::string record_churn(ChurnRun& run, const std::vector<std::string>& argument
     return path;
 }
 
+// A file system of that many bytes. Where none can be mounted, the test is skipped.
+struct SmallDisk {
+    std::string folder = scratch_folder() + "/small";
+    bool mounted = false;
+    explicit SmallDisk(std::size_t bytes) {
+        mkdir(folder.c_str(), 0700);
+        const std::string size = "size=" + std::to_string(bytes);
+        mounted = mount("sockeye-test", folder.c_str(), "tmpfs", 0, size.c_str()) == 0;
+        if (!mounted) skip(std::string("no tmpfs can be mounted: ") + std::strerror(errno));
+    }
+    SmallDisk(const SmallDisk&) = delete;
+    SmallDisk& operator=(const SmallDisk&) = delete;
+    ~SmallDisk() {
+        if (mounted) umount2(folder.c_str(), MNT_DETACH);
+    }
+};
+
 }  // namespace
 
 TEST_CASE("SIGINT and SIGTERM in the midst of a load end a trace with whole lines, a summary and 0", "[output]") {
@@ -144,18 +161,9 @@ TEST_CASE("a corrupted recording loses the damaged part only, and says so", "[ou
 }
 
 TEST_CASE("a record to a full disk ends with 1 and says so, and what was written replays", "[output]") {
-    struct SmallDisk {
-        std::string folder = scratch_folder() + "/small";
-        bool mounted = false;
-        ~SmallDisk() {
-            if (mounted) umount2(folder.c_str(), MNT_DETACH);
-        }
-    } disk;
     // Room for the baseline (about 100 bytes a socket), and for a megabyte of what the load then does.
-    std::string size = "size=" + std::to_string(1024 * 1024 + 150 * tcp_sockets().size());
-    mkdir(disk.folder.c_str(), 0700);
-    disk.mounted = mount("sockeye-test", disk.folder.c_str(), "tmpfs", 0, size.c_str()) == 0;
-    if (!disk.mounted) return skip(std::string("no tmpfs can be mounted: ") + std::strerror(errno));
+    SmallDisk disk(1024 * 1024 + 150 * tcp_sockets().size());
+    if (!disk.mounted) return;
     std::string path = disk.folder + "/recording";
     SockeyeProcess recorder(std::vector<std::string>{"record", path, "-e", "connect,accept,tcp_state"} +
                             hooks_arguments());
@@ -168,6 +176,25 @@ TEST_CASE("a record to a full disk ends with 1 and says so, and what was written
     Finished shown = run_sockeye({"replay", path, "--json"});
     CHECK(shown.exit_code == 1);
     CHECK(!parse_lines(shown.out).empty());
+}
+
+TEST_CASE("a trace to a full disk ends with 1, says what it left out, and tears no line", "[output]") {
+    const SmallDisk disk(256 * 1024);
+    if (!disk.mounted) return;
+    const std::string path = disk.folder + "/trace";
+    SockeyeProcess trace(std::vector<std::string>{"trace", "--json", "-e", "connect,accept,tcp_state"} +
+                             hooks_arguments(),
+                         [&] {
+                             const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+                             if (file < 0 || dup2(file, STDOUT_FILENO) < 0) _exit(126);
+                         });
+    REQUIRE(trace.wait_ready());
+    run_churn({"--connections", "2000"});
+    CHECK(trace.wait_exit().value_or(-1) == 1);
+    INFO(trace.err());
+    CHECK(trace.err().find("No space left on device") != std::string::npos);
+    CHECK(trace.err().find("not written") != std::string::npos);
+    CHECK(parse_lines(contents(path)).size() > 100);
 }
 
 TEST_CASE("no BPF program, map or link is left behind", "[output]") {

@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,6 +36,18 @@ std::string read_all(int fd) {
         text.append(bytes, static_cast<std::size_t>(got));
     return text;
 }
+
+// A file that would become larger can't be written, as on a full disk.
+struct LargestFile {
+    rlimit before{};
+    explicit LargestFile(rlim_t bytes) {
+        ::signal(SIGXFSZ, SIG_IGN);
+        REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+        const rlimit limit{bytes, before.rlim_max};
+        REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    }
+    ~LargestFile() { ::setrlimit(RLIMIT_FSIZE, &before); }
+};
 
 std::string many_lines(std::size_t count) {
     std::string lines;
@@ -123,6 +137,34 @@ TEST_CASE("a full device is an error with the kernel's words", "[output]") {
     REQUIRE(output.error().has_value());
     CHECK(output.error()->message == "cannot write output: No space left on device");
     CHECK(output.error()->exit_code == ExitCode::failed);
+    CHECK(output.failure().message == "cannot write output: No space left on device; 1 line was not written");
+}
+
+TEST_CASE("a file that can grow no further ends with its last whole line", "[output]") {
+    const LargestFile limit(10'000);
+    const UniqueFd file(::memfd_create("output", MFD_CLOEXEC));
+    const std::string path = "/proc/self/fd/" + std::to_string(file.get());
+    const bool appending = GENERATE(false, true);
+    const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC | (appending ? O_APPEND : 0)));
+    const auto contents = [&] {
+        const UniqueFd again(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        return read_all(again.get());
+    };
+    Output output(fd.get());
+    const std::string lines = many_lines(2000);
+    REQUIRE(lines.size() > 10'000);
+    output.write(lines);
+    CHECK_FALSE(output.flush());
+    CHECK(output.status() == OutputStatus::failed);
+    const std::string kept = contents();
+    REQUIRE(!kept.empty());
+    CHECK(kept.size() > 9'900);
+    CHECK(kept.back() == '\n');
+    CHECK(lines.starts_with(kept));
+    CHECK(output.dropped_lines() == 2000 - static_cast<std::uint64_t>(std::count(kept.begin(), kept.end(), '\n')));
+    output.write("and more\n");
+    CHECK_FALSE(output.flush());
+    CHECK(contents() == kept);
 }
 
 TEST_CASE("a line longer than a pipe takes at once still arrives whole", "[output]") {

@@ -43,6 +43,23 @@ bool Output::drop(std::size_t from) {
     return false;
 }
 
+Error Output::failure() const {
+    return Error(error_->message + "; " + std::to_string(dropped_lines_) +
+                     (dropped_lines_ == 1 ? " line was not written" : " lines were not written"),
+                 error_->exit_code);
+}
+
+// `written` bytes of the buffer are the file's last, unless somebody else writes to it, too: then it is left alone.
+void Output::take_back_torn_line(std::size_t written) const {
+    struct stat file {};
+    if (::fstat(fd_, &file) != 0 || !S_ISREG(file.st_mode)) return;
+    const std::size_t newline = std::string_view{buffer_.data(), written}.rfind('\n');
+    const auto torn = static_cast<off_t>(newline == std::string_view::npos ? written : written - newline - 1);
+    const off_t end = ::lseek(fd_, 0, SEEK_CUR);
+    if (torn == 0 || end != file.st_size) return;
+    if (::ftruncate(fd_, end - torn) == 0) ::lseek(fd_, end - torn, SEEK_SET);
+}
+
 // A pipe that polls writable takes PIPE_BUF bytes at once. Its reader's end closing wakes poll too, and the
 // write then says EPIPE.
 bool Output::wait_writable() {
@@ -95,6 +112,7 @@ bool Output::flush() {
         } else {
             status_ = OutputStatus::failed;
             error_ = Error(std::string("cannot write output: ") + std::strerror(errno));
+            take_back_torn_line(done);
         }
         return drop(done);
     }

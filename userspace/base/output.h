@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Output collects lines and hands them to a file descriptor, whole lines only. Where a write can block (pipe,
 // terminal, socket) it writes pieces of at most PIPE_BUF bytes that end at a line's end and that the kernel
-// takes all or not at all, so that even a killed process leaves no torn line behind.
+// takes all or not at all, so that even a killed process leaves no torn line behind. A file that can grow no further
+// (a full disk, a quota) is cut back to its last whole line.
 #pragma once
 
 #include <cassert>
@@ -54,6 +55,8 @@ public:
     [[nodiscard]] OutputStatus status() const { return status_; }
     // The reason of status `failed`.
     [[nodiscard]] const std::optional<Error>& error() const { return error_; }
+    // The same, with what became of the lines that came after it. Only when failed.
+    [[nodiscard]] Error failure() const;
     // Lines that were dropped because the output had ended.
     [[nodiscard]] std::uint64_t dropped_lines() const { return dropped_lines_; }
 
@@ -66,6 +69,7 @@ private:
     bool wait_writable();
     std::size_t piece_bytes(std::size_t from) const;
     bool drop(std::size_t from);
+    void take_back_torn_line(std::size_t written) const;
 
     UniqueFd own_fd_;  // of a terminal, non-blocking; else none
     int fd_;
