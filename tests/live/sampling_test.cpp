@@ -41,27 +41,12 @@ Json sampled(const Words& arguments, const Program::Prepare& prepare = {}) {
     return result;
 }
 
-std::map<std::string, unsigned> nonzero(const Json& states) {
-    std::map<std::string, unsigned> counts;
-    for (const auto& [state, count] : states.items())
-        if (count != 0) counts[state] = count;
-    return counts;
-}
-
 std::string netns_text(pid_t pid) { return std::to_string(netns_of(pid)); }
 
 void enter_netns_of(pid_t pid) {
     int there = check(open(("/proc/" + std::to_string(pid) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC), "open");
     check(setns(there, CLONE_NEWNET), "setns");
     close(there);
-}
-
-void close_first(int first, int second) {
-    shutdown(first, SHUT_WR);
-    read_to_end(second);
-    close(second);
-    read_to_end(first);
-    close(first);
 }
 
 // Sockets in most lasting states.
@@ -158,7 +143,7 @@ TEST_CASE("sampled states are those of sock_diag, in a namespace of its own", "[
     const Json after = Json::parse(child.hear());
     REQUIRE(before == after);
     const auto kernel = before.get<std::map<std::string, unsigned>>();
-    CHECK(nonzero(shown["tcp"]["states"]) == kernel);
+    CHECK(occupied(shown["tcp"]["states"]) == kernel);
     std::map<std::string, unsigned> listed;
     for (const Json& row : shown["sockets"])
         if (field(row, "protocol") == "tcp") listed[row["state"].get<std::string>()]++;
@@ -290,7 +275,7 @@ TEST_CASE("an ordinary user sees the states of its namespace, and what may not b
     });
     const auto kernel = Json::parse(child.hear()).get<std::map<std::string, unsigned>>();
     const Json shown = sampled({"snapshot", "--netns", netns_text(child.pid())}, as_nobody_beside(child.pid()));
-    CHECK(nonzero(shown["tcp"]["states"]) == kernel);
+    CHECK(occupied(shown["tcp"]["states"]) == kernel);
     const Json& blind_to = shown["blind_to"];
     CHECK(std::ranges::any_of(blind_to, [](const Json& spot) { return spot.get<std::string>().starts_with("descriptors"); }));
     const Json* row = row_of(shown, child.pid());

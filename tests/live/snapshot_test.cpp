@@ -37,20 +37,6 @@ Json snapshot(const std::vector<std::string>& arguments = {}) {
     return result;
 }
 
-const Json* process_row(const Json& snapshot, pid_t pid) {
-    for (const Json& row : snapshot["processes"])
-        if (row["pid"] == pid) return &row;
-    return nullptr;
-}
-
-// Only states that occur.
-std::map<std::string, unsigned> occupied(const Json& states) {
-    std::map<std::string, unsigned> counts;
-    for (const auto& [state, count] : states.items())
-        if (count != 0) counts[state] = count;
-    return counts;
-}
-
 std::map<pid_t, std::set<int>> fds_by_pid() {
     std::map<pid_t, std::set<int>> tables;
     for (pid_t pid : all_pids()) tables[pid] = fds_of(pid);
@@ -171,7 +157,7 @@ TEST_CASE("a snapshot counts sockets by state as sock_diag does, in a namespace 
     CHECK(listed == kernel);
 
     // Every socket that a file refers to is the child's; orphans and minisocks are nobody's any more.
-    const Json* row = process_row(whole, child.pid());
+    const Json* row = row_of(whole, child.pid());
     REQUIRE(row != nullptr);
     CHECK((*row)["comm"] == "many-sockets");
     CHECK((*row)["tcp"]["LISTEN"] == kernel["LISTEN"]);
@@ -267,7 +253,7 @@ TEST_CASE("a snapshot counts the descriptors of every process as /proc/PID/fd do
             // What opened or closed something meanwhile can't be compared, nor what even root may not look into.
             if (fds.empty() || !after.contains(pid) || after[pid] != fds || pid == getpid()) continue;
             if (access(("/proc/" + std::to_string(pid) + "/ns/net").c_str(), F_OK) < 0) continue;
-            const Json* row = process_row(result, pid);
+            const Json* row = row_of(result, pid);
             if (row == nullptr && comm_of(pid).empty()) continue;
             if (row != nullptr && (*row)["fds"]["open"] == fds.size() && (*row)["fds"]["highest"] == *fds.rbegin())
                 agreed.insert(pid);
@@ -280,7 +266,7 @@ TEST_CASE("a snapshot counts the descriptors of every process as /proc/PID/fd do
     for (const auto& [pid, what] : wrong) FAIL_CHECK("pid " << pid << " " << what);
     CHECK(agreed.size() > 1);
     CHECK(agreed.contains(child.pid()));
-    const Json* row = process_row(result, child.pid());
+    const Json* row = row_of(result, child.pid());
     REQUIRE(row != nullptr);
     CHECK((*row)["fds"]["open"].get<unsigned>() > 1500);
     CHECK((*row)["fds"]["by_kind"]["eventfd"] == 1500);
@@ -317,7 +303,7 @@ TEST_CASE("a process whose first thread has ended shows no descriptors, as /proc
     std::size_t listed = fds_of(child.pid()).size();
     child.go();
     CHECK(child.finish() == 0);
-    const Json* row = process_row(whole, child.pid());
+    const Json* row = row_of(whole, child.pid());
     REQUIRE(row != nullptr);
     CHECK((*row)["fds"]["open"] == listed);
 }

@@ -19,13 +19,7 @@ using namespace live;
 
 namespace {
 
-void close_server_first(const Connection& connection) {
-    shutdown(connection.server, SHUT_WR);
-    read_to_end(connection.client);
-    close(connection.client);
-    read_to_end(connection.server);
-    close(connection.server);
-}
+void close_server_first(const Connection& connection) { close_first(connection.server, connection.client); }
 
 unsigned kernel_time_waits() { return tcp_state_counts(tcp_sockets())["TIME_WAIT"]; }
 

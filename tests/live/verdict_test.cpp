@@ -21,14 +21,6 @@ namespace {
 
 constexpr double kRounding = 0.0005;  // seconds are shown with three decimals
 
-void close_first(int first, int second) {
-    shutdown(first, SHUT_WR);
-    read_to_end(second);
-    close(second);
-    read_to_end(first);
-    close(first);
-}
-
 // Connections that the client closes first, and some that the server does, in a namespace of their own.
 void close_from_both_sides(Child::Side& side, unsigned by_client, unsigned by_server) {
     load::enter_new_netns();

@@ -78,6 +78,14 @@ void read_to_end(int fd) {
     }
 }
 
+void close_first(int first, int second) {
+    shutdown(first, SHUT_WR);
+    read_to_end(second);
+    close(second);
+    read_to_end(first);
+    close(first);
+}
+
 void close_with_reset(int fd) {
     linger reset{.l_onoff = 1, .l_linger = 0};
     check(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), "SO_LINGER");

@@ -30,6 +30,8 @@ void wait_queued(int listener, unsigned count);
 int connect_error(int fd, const sockaddr_in& address);
 // Blocks until the peer's FIN (or reset) has come.
 void read_to_end(int fd);
+// Ends the connection of two sockets of this process; `first` sends its FIN first.
+void close_first(int first, int second);
 // close() that sends a reset.
 void close_with_reset(int fd);
 // The kernel's state of a socket (TCP_INFO).

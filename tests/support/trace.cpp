@@ -76,6 +76,13 @@ const Json* row_of(const Json& snapshot, pid_t pid) {
     return nullptr;
 }
 
+std::map<std::string, unsigned> occupied(const Json& states) {
+    std::map<std::string, unsigned> counts;
+    for (const auto& [state, count] : states.items())
+        if (count != 0) counts[state] = count;
+    return counts;
+}
+
 bool is(const Json& event, std::string_view kind) { return field(event, "event") == kind; }
 
 Json field(const Json& event, const char* name) {

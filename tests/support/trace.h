@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -49,6 +50,9 @@ private:
 
 // The row of that process in a snapshot's list; null: there is none. Good as long as the snapshot.
 const Json* row_of(const Json& snapshot, pid_t pid);
+
+// Of a snapshot's states only those that occur.
+std::map<std::string, unsigned> occupied(const Json& states);
 
 bool is(const Json& event, std::string_view kind);
 // null when the field is missing or null

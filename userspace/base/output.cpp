@@ -43,10 +43,10 @@ bool Output::drop(std::size_t from) {
     return false;
 }
 
-Error Output::failure() const {
-    return Error(error_->message + "; " + std::to_string(dropped_lines_) +
-                     (dropped_lines_ == 1 ? " line was not written" : " lines were not written"),
-                 error_->exit_code);
+std::optional<Error> Output::error() const {
+    if (status_ != OutputStatus::failed) return std::nullopt;
+    return Error(std::string("cannot write output: ") + std::strerror(errno_) + "; " + std::to_string(dropped_lines_) +
+                 (dropped_lines_ == 1 ? " line was not written" : " lines were not written"));
 }
 
 // `written` bytes of the buffer are the file's last, unless somebody else writes to it, too: then it is left alone.
@@ -111,7 +111,7 @@ bool Output::flush() {
             status_ = OutputStatus::reader_gone;
         } else {
             status_ = OutputStatus::failed;
-            error_ = Error(std::string("cannot write output: ") + std::strerror(errno));
+            errno_ = errno;
             take_back_torn_line(done);
         }
         return drop(done);

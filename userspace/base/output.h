@@ -53,10 +53,8 @@ public:
     bool flush();
 
     [[nodiscard]] OutputStatus status() const { return status_; }
-    // The reason of status `failed`.
-    [[nodiscard]] const std::optional<Error>& error() const { return error_; }
-    // The same, with what became of the lines that came after it. Only when failed.
-    [[nodiscard]] Error failure() const;
+    // The reason of status `failed`, and how many lines are not written for it.
+    [[nodiscard]] std::optional<Error> error() const;
     // Lines that were dropped because the output had ended.
     [[nodiscard]] std::uint64_t dropped_lines() const { return dropped_lines_; }
 
@@ -76,7 +74,7 @@ private:
     int stop_fd_;
     bool can_block_ = false;
     OutputStatus status_ = OutputStatus::open;
-    std::optional<Error> error_;
+    int errno_ = 0;  // of the write that failed
     std::vector<char> buffer_;
     std::size_t used_ = 0;
     std::size_t reserved_ = 0;

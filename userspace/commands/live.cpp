@@ -62,7 +62,7 @@ Result<ExitCode> run_live_view(View view, const Options& options) {
     const LivePlan plan = plan_live(use_of(view), options);
     Session session(options, plan, *loop, aggregator, pipeline, nullptr);
     Result<ExitCode> result = session.run();
-    if (result && output.status() == OutputStatus::failed) return output.failure();
+    if (result && output.status() == OutputStatus::failed) return *output.error();
     if (result && *result == ExitCode::done) return sinks.verdict();
     return result;
 }

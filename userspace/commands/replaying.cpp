@@ -49,7 +49,7 @@ Result<ExitCode> replay_view(View view, const Options& options) {
     Aggregator aggregator(options.filter);
     Pipeline pipeline(aggregator, sinks.outputs());
     if (Result<void> shown = run_through(**recording, pipeline, *loop); !shown) return shown.error();
-    if (output.status() == OutputStatus::failed) return output.failure();
+    if (output.status() == OutputStatus::failed) return *output.error();
 
     const std::string damage = damage_text(options.file, **recording);
     return damage.empty() ? Result<ExitCode>(sinks.verdict()) : Error(damage);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Session: a live run from attaching the hooks to the summary. It takes records from the tracer and the
-// kernel's tables, or, where BPF may not be used and the command can do without events, from the sampler, puts them in order, and hands every one of them first to the recording, if there is
-// one, and then to the pipeline. It decides when tables are read again: for ticks, after loss, on SIGUSR1, and
+// kernel's tables, or, where BPF may not be used and the command can do without events, from the sampler, puts them in
+// order, and hands every one of them first to the recording, if there is one, and then to the pipeline. It decides when tables are read again: for ticks, after loss, on SIGUSR1, and
 // to see TIME_WAITs leave where no hook reports it.
 #pragma once
 
