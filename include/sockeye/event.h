@@ -66,6 +66,7 @@ typedef long long se_s64;
 	X(host_stats, 70, host_stats_event)                                                         \
 	X(self_stats, 71, self_stats_event)                                                         \
 	X(netns_stats, 75, netns_stats_event)                                                       \
+	X(netns_counters, 76, netns_counters_event)                                                 \
 	X(stack, 72, stack_event)                                                                   \
 	X(stack_frame, 73, stack_frame_event)
 
@@ -73,7 +74,7 @@ enum wire_kind {
 #define X(name, number, type) WIRE_##name = number,
 	WIRE_KINDS(X)
 #undef X
-	WIRE_KIND_MAX = 76,
+	WIRE_KIND_MAX = 77,
 	/* Kinds below this number are written by hooks and own a loss counter each. */
 	WIRE_HOOK_KIND_MAX = 32,
 	/* A bare event_header, an iterator's last word: its table has been read to the end. The reader takes it

@@ -126,6 +126,16 @@ struct netns_stats_event {
 	se_u32 reserved;
 };
 
+/* A namespace's own counters, read when its table of TCP sockets has just been read. */
+struct netns_counters_event {
+	struct event_header header;
+	se_u32 netns;
+	se_u32 reserved;
+	/* TcpExt TW plus TWKilled: every minisock since the namespace began, those in FIN_WAIT2 too
+	 * (__inet_twsk_schedule(), net/ipv4/inet_timewait_sock.c). */
+	se_u64 minisocks_born;
+};
+
 enum wire_stack_end {
 	WIRE_STACK_WHOLE = 0,     /* down to the thread's first function */
 	WIRE_STACK_CUT_OFF = 1,   /* what was copied ended */
@@ -173,5 +183,6 @@ WIRE_ASSERT_SIZE(program_stats_event, 88);
 WIRE_ASSERT_SIZE(host_stats_event, 72);
 WIRE_ASSERT_SIZE(self_stats_event, 56);
 WIRE_ASSERT_SIZE(netns_stats_event, 48);
+WIRE_ASSERT_SIZE(netns_counters_event, 40);
 
 #endif

@@ -21,6 +21,11 @@ bench_packages=(
 	libbenchmark-dev libbpf-tools bpftrace strace linux-perf
 )
 
+# shellcheck disable=SC2034
+fuzz_packages=(
+	clang-16 libclang-rt-16-dev
+)
+
 # missing_packages NAME...: prints those that are not installed.
 missing_packages() {
 	local name installed

@@ -16,7 +16,7 @@ namespace sockeye::test {
 
 inline constexpr FeatureSet kAllFeatures = FeatureSet(0x1ff);
 
-struct RunOptions {
+struct ModelOptions {
     FeatureSet features = kAllFeatures;
     std::uint32_t time_wait_hooks = WIRE_HOOKS_MINISOCKS;
     std::uint32_t self_tgid = 0;
@@ -24,7 +24,7 @@ struct RunOptions {
 };
 
 struct ModelRun {
-    explicit ModelRun(RunOptions options = {}) : aggregator(std::move(options.filter)) {
+    explicit ModelRun(ModelOptions options = {}) : aggregator(std::move(options.filter)) {
         records.run(options.features.bits(), options.time_wait_hooks, options.self_tgid);
         records.host_stats();
         apply();

@@ -232,6 +232,13 @@ public:
         record.error = error;
         return record;
     }
+    // What the namespace's own counters say when its table has been read.
+    netns_counters_event& netns_counters(std::uint64_t minisocks_born) {
+        auto& record = add_anonymous<netns_counters_event>(WIRE_netns_counters);
+        record.netns = netns_;
+        record.minisocks_born = minisocks_born;
+        return record;
+    }
     tick_event& tick(enum tick_reason reason = TICK_INTERVAL) {
         auto& record = add_anonymous<tick_event>(WIRE_tick);
         record.reason = reason;

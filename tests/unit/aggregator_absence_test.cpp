@@ -72,7 +72,7 @@ TEST_CASE("a socket that one reading skipped goes on", "[aggregator]") {
 
 TEST_CASE("a TIME_WAIT that one reading skipped goes on", "[aggregator]") {
     const bool exact = GENERATE(false, true);
-    ModelRun run(RunOptions{.time_wait_hooks = exact ? std::uint32_t{WIRE_HOOKS_MINISOCKS} : 0});
+    ModelRun run(ModelOptions{.time_wait_hooks = exact ? std::uint32_t{WIRE_HOOKS_MINISOCKS} : 0});
     run.empty_baseline();
     read_minisock(run, WIRE_TCP_TIME_WAIT);
     begin(run);
@@ -83,7 +83,7 @@ TEST_CASE("a TIME_WAIT that one reading skipped goes on", "[aggregator]") {
 }
 
 TEST_CASE("the first reading outweighs a TIME_WAIT that was concluded while hooks were still being attached", "[aggregator]") {
-    ModelRun run(RunOptions{.time_wait_hooks = WIRE_HOOKS_MINISOCKS | WIRE_HOOKS_OVERFLOWS});
+    ModelRun run(ModelOptions{.time_wait_hooks = WIRE_HOOKS_MINISOCKS | WIRE_HOOKS_OVERFLOWS});
     to_fin_wait2(run, 1, kDone);
     run.records.tcp_state(1, kClient, WIRE_TCP_FIN_WAIT2, WIRE_TCP_CLOSE, kDone | kDead);
     run.apply();
@@ -164,7 +164,7 @@ TEST_CASE("a connection that was reset before it was accepted is in no table", "
 }
 
 TEST_CASE("an event that is older than what a table told of the same connection ends nothing", "[aggregator]") {
-    ModelRun run(RunOptions{.time_wait_hooks = WIRE_HOOKS_MINISOCKS});
+    ModelRun run(ModelOptions{.time_wait_hooks = WIRE_HOOKS_MINISOCKS});
     run.records.by(7, "curl").tcp_state(1, kUnbound, WIRE_TCP_CLOSE, WIRE_TCP_SYN_SENT);
     run.apply();
     begin(run);
@@ -180,7 +180,7 @@ TEST_CASE("an event that is older than what a table told of the same connection 
 
 TEST_CASE("without hooks on minisocks one may be read before the close that it comes from is told", "[aggregator]") {
     const wire_tcp_state state = GENERATE(WIRE_TCP_TIME_WAIT, WIRE_TCP_FIN_WAIT2);
-    ModelRun run(RunOptions{.time_wait_hooks = 0});
+    ModelRun run(ModelOptions{.time_wait_hooks = 0});
     run.empty_baseline();
     to_fin_wait2(run, 1);
     begin(run);
@@ -198,7 +198,7 @@ TEST_CASE("without hooks on minisocks one may be read before the close that it c
 }
 
 TEST_CASE("a minisock of which two readings know, but no record, is drift", "[aggregator]") {
-    ModelRun run(RunOptions{.time_wait_hooks = 0});
+    ModelRun run(ModelOptions{.time_wait_hooks = 0});
     run.empty_baseline();
     for (int looks = 0; looks < 3; ++looks) {
         read_minisock(run, WIRE_TCP_TIME_WAIT);

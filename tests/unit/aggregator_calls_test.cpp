@@ -213,7 +213,7 @@ TEST_CASE("unix sockets live from socket() to close", "[aggregator]") {
 }
 
 TEST_CASE("without close hooks sockets known only by their calls are kept within bounds", "[aggregator]") {
-    ModelRun run(RunOptions{.features = FeatureSet(Feature::socket_calls)});
+    ModelRun run(ModelOptions{.features = FeatureSet(Feature::socket_calls)});
     for (std::uint64_t sk = 1; sk <= 10000; ++sk) run.records.by(7, "x").socket_call(WIRE_socket, sk, kEmpty, 5);
     run.apply();
     CHECK(run.aggregator.live_sockets() == 4096);

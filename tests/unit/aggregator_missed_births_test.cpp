@@ -11,7 +11,7 @@ using namespace sockeye::test;
 
 TEST_CASE("what is heard of a minisock whose birth went unheard finds who made and who closed it", "[aggregator]") {
     const std::uint32_t hooks = GENERATE(WIRE_HOOKS_MINISOCKS, WIRE_HOOKS_MINISOCKS | WIRE_HOOKS_OVERFLOWS);
-    ModelRun run(RunOptions{.time_wait_hooks = hooks});
+    ModelRun run(ModelOptions{.time_wait_hooks = hooks});
     run.empty_baseline();
     to_fin_wait2(run, 1);
     run.records.tcp_state(1, kClient, WIRE_TCP_FIN_WAIT2, WIRE_TCP_CLOSE, kDead);

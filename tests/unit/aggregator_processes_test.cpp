@@ -102,7 +102,7 @@ TEST_CASE("a process that a whole reading no longer holds has died", "[aggregato
 }
 
 TEST_CASE("a process that acts after its exit was told is another one", "[aggregator]") {
-    ModelRun run(RunOptions{.features = FeatureSet(Feature::tcp_state)});
+    ModelRun run(ModelOptions{.features = FeatureSet(Feature::tcp_state)});
     connect(run, 1, 7, "old");
     run.records.exit();
     run.records.after(kMillisecond);

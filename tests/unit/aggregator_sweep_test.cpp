@@ -259,7 +259,7 @@ TEST_CASE("a socket missing from the model is added and counted as drift after t
 }
 
 TEST_CASE("without state hooks differences between readings are news, not drift", "[aggregator]") {
-    ModelRun run(RunOptions{.features = FeatureSet()});
+    ModelRun run(ModelOptions{.features = FeatureSet()});
     run.empty_baseline();
     begin(run);
     run.records.existing_socket(1, kClient, WIRE_TCP_ESTABLISHED, 7);

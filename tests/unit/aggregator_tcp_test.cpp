@@ -129,7 +129,7 @@ TEST_CASE("a connect that finds no port fails with what the call returns", "[agg
 }
 
 TEST_CASE("without the call's return a connect that has no port failed for want of one", "[aggregator]") {
-    ModelRun run(RunOptions{.features = FeatureSet(Feature::tcp_state)});
+    ModelRun run(ModelOptions{.features = FeatureSet(Feature::tcp_state)});
     run.records.by(7, "curl").tcp_state(1, kUnbound, WIRE_TCP_CLOSE, WIRE_TCP_SYN_SENT);
     run.records.tcp_state(1, kUnbound, WIRE_TCP_SYN_SENT, WIRE_TCP_CLOSE);
     run.apply();

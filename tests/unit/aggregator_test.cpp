@@ -68,7 +68,7 @@ TEST_CASE("without a sink the model is the same and no event is built", "[aggreg
 }
 
 TEST_CASE("the tracer itself is in no event and no row, but the totals hold its sockets", "[aggregator]") {
-    ModelRun run(RunOptions{.self_tgid = 99});
+    ModelRun run(ModelOptions{.self_tgid = 99});
     const socket_tuple tuple = tcp_tuple("10.0.0.1", 40000, "10.0.0.2", 80);
     run.records.by(99, "sockeye").tcp_state(1, tuple, WIRE_TCP_CLOSE, WIRE_TCP_SYN_SENT);
     run.records.fd_change(WIRE_fd_open, 5, FD_KIND_file, FD_VIA_open);
@@ -85,7 +85,7 @@ TEST_CASE("the filter keeps events of other kinds and processes away", "[aggrega
     Filter filter;
     filter.pids = {7};
     filter.kinds.set(static_cast<std::size_t>(EventKind::connect));
-    ModelRun run(RunOptions{.filter = filter});
+    ModelRun run(ModelOptions{.filter = filter});
     for (const std::uint32_t pid : {7U, 8U}) {
         const socket_tuple tuple = tcp_tuple("10.0.0.1", static_cast<std::uint16_t>(40000 + pid), "10.0.0.2", 80);
         run.records.by(pid, "curl").tcp_state(pid, tuple, WIRE_TCP_CLOSE, WIRE_TCP_SYN_SENT);
@@ -101,7 +101,7 @@ TEST_CASE("a filter that follows takes forked and existing descendants in", "[ag
     Filter filter;
     filter.pids = {7};
     filter.follow = true;
-    ModelRun run(RunOptions{.filter = filter});
+    ModelRun run(ModelOptions{.filter = filter});
     run.records.sweep(SWEEP_PROCESSES, SWEEP_BEGIN);
     // The grandchild stands before its parent in the table.
     run.records.existing_process(9, "grandchild", 30).parent_tgid = 8;

@@ -11,7 +11,7 @@ using namespace sockeye::test;
 
 namespace {
 
-ModelRun inferring() { return ModelRun(RunOptions{.time_wait_hooks = 0}); }
+ModelRun inferring() { return ModelRun(ModelOptions{.time_wait_hooks = 0}); }
 
 }  // namespace
 
@@ -151,7 +151,7 @@ TEST_CASE("an overflow that a hook reports is counted and named", "[aggregator]"
 }
 
 TEST_CASE("where overflows are reported, a birth that nobody reported is inferred", "[aggregator]") {
-    ModelRun run(RunOptions{.time_wait_hooks = WIRE_HOOKS_MINISOCKS | WIRE_HOOKS_OVERFLOWS});
+    ModelRun run(ModelOptions{.time_wait_hooks = WIRE_HOOKS_MINISOCKS | WIRE_HOOKS_OVERFLOWS});
     to_fin_wait2(run, 1);
     run.records.tcp_state(1, kClient, WIRE_TCP_FIN_WAIT2, WIRE_TCP_CLOSE, kDone | kDead);
     run.apply();
@@ -190,7 +190,7 @@ TEST_CASE("a birth that both programs report is one", "[aggregator]") {
 
 TEST_CASE("a reset in FIN_WAIT2 makes no TIME_WAIT", "[aggregator]") {
     for (const std::uint32_t hooks : {0U, 1U, 3U}) {
-        ModelRun run(RunOptions{.time_wait_hooks = hooks});
+        ModelRun run(ModelOptions{.time_wait_hooks = hooks});
         to_fin_wait2(run, 1);
         run.records.tcp_state(1, kClient, WIRE_TCP_FIN_WAIT2, WIRE_TCP_CLOSE, kDone | kDead).sk_error = ECONNRESET;
         run.apply();

@@ -83,7 +83,7 @@ TEST_CASE("where there is no container there are no rows", "[containers]") {
 }
 
 TEST_CASE("makers of one name in two containers are two, also when their cgroups are read late", "[containers]") {
-    ModelRun run(RunOptions{.time_wait_hooks = 0});
+    ModelRun run(ModelOptions{.time_wait_hooks = 0});
     run.empty_baseline();
     const SnapshotContents counted{.time_wait_makers = Makers::counted};
     run.snapshot(counted);
@@ -110,7 +110,7 @@ TEST_CASE("makers of one name in two containers are two, also when their cgroups
 }
 
 TEST_CASE("makers and the total count from the same moment", "[containers]") {
-    ModelRun run(RunOptions{.time_wait_hooks = 0});
+    ModelRun run(ModelOptions{.time_wait_hooks = 0});
     run.empty_baseline();
     connection(run, 7, 1, 40000);  // after the hooks were attached, before the first look
     run.apply();

@@ -79,6 +79,14 @@ TEST_CASE("a record shorter than its kind costs itself and not the next", "[deco
     CHECK(kinds(records.batch()) == std::vector{Found::malformed, Found::record});
 }
 
+TEST_CASE("a record of a time that no host has reached costs itself and not the next", "[decode]") {
+    RecordBatch batch = three_records();
+    header_at(batch, sizeof(lost_event)).ktime_ns = kLatestKtimeNs + 1;
+    CHECK(kinds(batch) == std::vector{Found::record, Found::malformed, Found::record});
+    header_at(batch, sizeof(lost_event)).ktime_ns = kLatestKtimeNs;
+    CHECK(kinds(batch) == std::vector{Found::record, Found::record, Found::record});
+}
+
 TEST_CASE("a length that leads astray is searched past", "[decode]") {
     const int size = GENERATE(0, 7, 8, 44, 0xfff8);
     RecordBatch batch = three_records();

@@ -48,7 +48,7 @@ TEST_CASE("a namespace's own range and reserved ports count, not the host's", "[
 }
 
 TEST_CASE("the first connect that finds no port is pinned to its caller", "[port_headroom]") {
-    ModelRun run(RunOptions{.features = FeatureSet(Feature::tcp_state)});
+    ModelRun run(ModelOptions{.features = FeatureSet(Feature::tcp_state)});
     run.empty_baseline();
     connects(run, 0x10, 20001);
     run.records.after(kSecond);

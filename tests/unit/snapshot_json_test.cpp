@@ -34,7 +34,7 @@ TEST_CASE("a snapshot has the keys that users were promised", "[snapshot_json]")
         Json::parse(text_of(test::sample_snapshot(), SnapshotJson::Layout::line, SnapshotJson::Sockets::listed));
     CHECK(keys_of(json) == Keys{"time", "host", "kernel", "source", "blind_to", "limits", "tcp", "netns_unread", "netns_refused",
                                 "sockets", "descriptors", "processes", "containers", "destinations", "listeners", "connects",
-                                "findings", "lost", "drift", "self"});
+                                "findings", "lost", "minisocks", "drift", "self"});
     CHECK(keys_of(json["limits"]) == Keys{"files_open", "files_max", "time_wait_max", "port_range", "by_netns"});
     CHECK(json["limits"]["port_range"] == Json{32768, 60999});
     CHECK(keys_of(json["tcp"]["states"]) == Keys{"ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2",

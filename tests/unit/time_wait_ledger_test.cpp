@@ -95,7 +95,7 @@ TEST_CASE("TIME_WAIT counts for its owner as made and for its closer as closed",
 
 TEST_CASE("a close that both ends begin at once is told as both's", "[ledger]") {
     for (const std::uint32_t hooks : {0U, 1U}) {
-        ModelRun run(RunOptions{.time_wait_hooks = hooks});
+        ModelRun run(ModelOptions{.time_wait_hooks = hooks});
         connect(run, 1);
         send_fin(run, 1, 7, "parent");
         run.records.tcp_state(1, kClient, WIRE_TCP_FIN_WAIT1, WIRE_TCP_CLOSING, kDead);
@@ -176,7 +176,7 @@ TEST_CASE("existed + entered - left = present, whatever the stream tells", "[led
     for (std::uint32_t seed = 1; seed <= 40; ++seed) {
         std::mt19937 random(seed);
         const auto below = [&](std::uint32_t limit) { return static_cast<std::uint32_t>(random() % limit); };
-        ModelRun run(RunOptions{.time_wait_hooks = seed % 4});
+        ModelRun run(ModelOptions{.time_wait_hooks = seed % 4});
         for (int step = 0; step < 400; ++step) {
             const std::uint64_t sk = 1 + below(6), minisock = 100 + below(6);
             const socket_tuple tuple =

@@ -27,7 +27,7 @@ void connection(ModelRun& run, std::uint32_t pid, std::uint64_t sk, std::uint16_
 }
 
 ModelRun begun() {
-    ModelRun run(RunOptions{.time_wait_hooks = 0});
+    ModelRun run(ModelOptions{.time_wait_hooks = 0});
     run.empty_baseline();
     return run;
 }

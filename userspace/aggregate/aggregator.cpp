@@ -71,7 +71,7 @@ public:
     EventWriter writer;
     SocketLife life{model, writer};
     TcpStates tcp_states{model, writer, life};
-    TimeWait time_wait{model, writer, life};
+    TimeWait time_wait{model, life};
     SocketCalls socket_calls{model, writer, life};
     ProcessEvents process_events{model, writer};
     Sweeps sweeps{model, writer, life};
@@ -229,6 +229,8 @@ void Aggregator::Impl::work(const InFlight& item) {
             return run_records.self(item.as<self_stats_event>());
         case WIRE_netns_stats:
             return run_records.netns(item.as<netns_stats_event>());
+        case WIRE_netns_counters:
+            return run_records.netns(item.as<netns_counters_event>());
         default:
             return;
     }

@@ -122,6 +122,11 @@ void Model::set_closer(std::uint32_t index, std::uint32_t process) {
     ++processes.at(process).closed_sockets;
 }
 
+void Model::file_minisock(std::uint32_t index) {
+    sockets.at(index).set(kMinisock);
+    sockets.file_tuple(index);
+}
+
 void Model::merge_time_wait(std::uint32_t index) {
     NetnsRow& row = namespaces.at(sockets.at(index).netns_slot);
     erase_socket(index);

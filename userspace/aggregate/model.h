@@ -71,6 +71,11 @@ struct Model {
         return entry.is(kCloserKnown) ? entry.closer : ProcessTable::kNone;
     }
 
+    // The entry stands for a minisock from now on, and is filed by its tuple.
+    void file_minisock(std::uint32_t index);
+    // One more has been born, whoever told of it first.
+    void count_minisock(std::uint32_t index) { namespaces.at(sockets.at(index).netns_slot).minisocks.met(); }
+
     // Erases a TIME_WAIT without counting an end: another entry, which is the same, enters it now and will not
     // count as one more.
     void merge_time_wait(std::uint32_t index);

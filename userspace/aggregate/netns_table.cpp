@@ -4,6 +4,7 @@
 #include "aggregate/netns_table.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace sockeye {
 namespace {
@@ -11,6 +12,25 @@ namespace {
 constexpr std::size_t kMostSlots = 65535;
 
 }  // namespace
+
+void MinisockCount::counted(std::uint64_t born) {
+    if (!first_.has_value() || born < *first_) {
+        first_ = born;
+        met_ = 0;
+        check_.reset();
+        return;
+    }
+    const std::uint64_t counted = born - *first_;
+    const std::int64_t now = static_cast<std::int64_t>(counted) - static_cast<std::int64_t>(met_);
+    std::int64_t missed = now;
+    if (check_.has_value()) {
+        // Births that are on their way to us differ at one reading; those that were missed, at every one.
+        const bool lasts = (now < 0) == (difference_ < 0);
+        missed = !lasts ? 0 : std::abs(now) < std::abs(difference_) ? now : difference_;
+    }
+    difference_ = now;
+    check_ = MinisockCheck{.counted = counted, .missed = missed};
+}
 
 std::uint16_t NetnsTable::find_or_make(std::uint32_t netns) {
     if (const auto found = slots_.find(netns); found != slots_.end()) return found->second;
@@ -51,6 +71,7 @@ void NetnsTable::collect(std::uint64_t before_ns) {
         const bool read_lately = std::ranges::any_of(
             row.sweeps, [&](const TableSweep& sweep) { return sweep.begin_ns >= before_ns && sweep.begin_ns != 0; });
         if (read_lately) continue;
+        if (const std::optional<MinisockCheck>& check = row.minisocks.check(); check.has_value()) add_check(gone_, *check);
         slots_.erase(row.netns);
         row = NetnsRow{};
         free_.push_back(static_cast<std::uint16_t>(slot));

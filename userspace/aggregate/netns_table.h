@@ -26,11 +26,28 @@ struct TableSweep {
     bool failed = false;            // the last one was not read whole
 };
 
+// Births of minisocks in one namespace: as we met them, against its own counters.
+class MinisockCount {
+public:
+    void met() { ++met_; }
+    // `born`: since the namespace began. All that was told until now has been met.
+    void counted(std::uint64_t born);
+    // Since the first counted(); absent before the second.
+    [[nodiscard]] const std::optional<MinisockCheck>& check() const { return check_; }
+
+private:
+    std::optional<std::uint64_t> first_;
+    std::uint64_t met_ = 0;
+    std::int64_t difference_ = 0;
+    std::optional<MinisockCheck> check_;
+};
+
 struct NetnsRow {
     std::uint32_t netns = 0;  // inode number
     std::uint32_t sockets = 0;
     std::array<std::uint32_t, WIRE_TCP_STATE_MAX> tcp{};
     TimeWaitLedger time_wait;
+    MinisockCount minisocks;
     std::optional<HostLimits> limits;  // its own; absent: the host's, or not known
     std::array<TableSweep, SWEEP_UNIX + 1> sweeps{};  // index: SWEEP_TCP, SWEEP_UDP, SWEEP_UNIX
     bool in_use = false;
@@ -59,6 +76,8 @@ public:
 
     // `netns` 0: not known; `name`: the file that it was found by, if any. Error 0: it was read.
     void tried(std::uint32_t netns, std::string_view name, int error, std::uint64_t ktime_ns);
+    // Of namespaces that were forgotten; absent: there was none with a check.
+    [[nodiscard]] const std::optional<MinisockCheck>& gone() const { return gone_; }
     using Refusals = std::map<std::pair<std::uint32_t, std::string>, NetnsRefusal>;
     [[nodiscard]] const Refusals& refusals() const { return refusals_; }
 
@@ -71,6 +90,7 @@ private:
     std::vector<NetnsRow> rows_;  // slot 0 is shared by those past the limit of slots
     std::unordered_map<std::uint32_t, std::uint16_t> slots_;
     Refusals refusals_;
+    std::optional<MinisockCheck> gone_;
     std::vector<std::uint16_t> free_;
     std::uint16_t last_ = 0;
 };

@@ -54,6 +54,10 @@ void RunRecords::netns(const netns_stats_event& record) {
     model_.namespaces.at(model_.namespaces.slot_of(record.netns)).limits = limits;
 }
 
+void RunRecords::netns(const netns_counters_event& record) {
+    model_.namespaces.at(model_.namespaces.slot_of(record.netns)).minisocks.counted(record.minisocks_born);
+}
+
 void RunRecords::self(const self_stats_event& record) {
     SelfCost& self = model_.run.self;
     self.cpu_s = static_cast<double>(record.cpu_ns) / 1e9;

@@ -18,6 +18,7 @@ public:
     void host(const host_stats_event& record);
     void self(const self_stats_event& record);
     void netns(const netns_stats_event& record);
+    void netns(const netns_counters_event& record);
     void program(const program_stats_event& record);
     void lost(const lost_event& record);
     void count_lost(const event_header& cause, std::string_view loss_class, std::uint64_t count);

@@ -290,6 +290,17 @@ struct TimeWaitLedger {
     std::uint64_t entered = 0, left = 0;
 };
 
+// Births of minisocks (TIME_WAITs, and orphans in FIN_WAIT2) since the first reading of a namespace's counters.
+struct MinisockCheck {
+    std::uint64_t counted = 0;  // by the kernel: TcpExt TW, TWKilled
+    std::int64_t missed = 0;    // of those; below 0: so many were met that the kernel has not counted
+};
+inline void add_check(std::optional<MinisockCheck>& sum, const MinisockCheck& part) {
+    if (!sum.has_value()) sum.emplace();
+    sum->counted += part.counted;
+    sum->missed += part.missed;
+}
+
 // A network namespace whose sockets could not be read.
 struct NetnsRefused {
     std::uint32_t netns = 0;  // 0: not known
@@ -313,6 +324,7 @@ struct Snapshot {
     std::map<std::uint32_t, HostLimits> limits_by_netns;  // of those that have their own
     bool time_wait_exact = false;                     // see run_event
     TimeWaitLedger time_wait;                         // of the namespaces above
+    std::optional<MinisockCheck> minisocks;           // absent: not read twice, or not all births are looked for
     std::optional<std::uint64_t> tables_age_ns;       // since the socket tables were last read whole
     std::vector<std::uint32_t> netns_unread;          // namespaces whose sockets could not be read
     std::vector<NetnsRefused> netns_refused;          // the same and why, with files that are no namespaces

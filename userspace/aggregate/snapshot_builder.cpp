@@ -46,6 +46,8 @@ Snapshot SnapshotBuilder::build(Model& model, const SnapshotContents& contents, 
     snapshot.kernel = run.kernel;
     snapshot.limits = run.limits;
     snapshot.time_wait_exact = run.time_wait_exact;
+    const bool births_told = model.sampled() || run.features.has(Feature::time_wait);
+    const bool all_told = births_told && !run.features.has(Feature::filtered);
     for (const NetnsRow& row : model.namespaces.rows()) {
         if (!row.in_use || !filter.takes_netns(row.netns)) continue;
         if (row.sweeps[SWEEP_TCP].failed) snapshot.netns_unread.push_back(row.netns);
@@ -66,14 +68,19 @@ Snapshot SnapshotBuilder::build(Model& model, const SnapshotContents& contents, 
         snapshot.time_wait.existed += row.time_wait.existed;
         snapshot.time_wait.entered += row.time_wait.entered;
         snapshot.time_wait.left += row.time_wait.left;
+        if (const std::optional<MinisockCheck>& check = row.minisocks.check(); all_told && check.has_value())
+            add_check(snapshot.minisocks, *check);
     }
     for (const auto& [found, refusal] : model.namespaces.refusals())
         if (filter.takes_netns(found.first))
             snapshot.netns_refused.push_back({.netns = found.first, .name = found.second, .error = refusal.error});
     // Namespaces that are gone are forgotten; what they held counts on in the whole.
-    if (!filter.names_netns())
+    if (!filter.names_netns()) {
         snapshot.time_wait = {model.total.time_wait_existed, model.total.time_wait_entered,
                               model.total.time_wait_left};
+        if (const std::optional<MinisockCheck>& gone = model.namespaces.gone(); all_told && gone.has_value())
+            add_check(snapshot.minisocks, *gone);
+    }
     if (run.features.has(Feature::sampling)) snapshot.source = RecordsFrom::sampling;
     snapshot.blind_to = blind_spots(model, snapshot);
     snapshot.descriptors = fd_totals(model);

@@ -127,12 +127,14 @@ void SocketLife::become_minisock(std::uint32_t index, const event_header& cause,
     // The tuple may be filed already: for a minisock that a sweep met before its event came, or one whose
     // end was not told.
     const std::uint32_t other = model_.sockets.find_tuple(socket.netns, socket.tuple);
+    bool met = socket.is(kMinisock);
     if (other != SocketTable::kNone && other != index) {
         const SocketEntry& filed = model_.sockets.at(other);
         // Not named: the table showed it after this connection's last change, when these ends were no other's.
         const bool is_same = minisock == 0 ? socket.changed_ns <= filed.changed_ns
                                            : filed.minisock == minisock || filed.minisock == 0;
         const bool is_this = filed.is(kFromSweep) && is_same;
+        met |= is_this && filed.is(kMinisock);
         if (is_this && filed.state == WIRE_TCP_TIME_WAIT && substate == WIRE_TCP_TIME_WAIT) {
             model_.merge_time_wait(other);
         } else if (is_this || filed.is(kRequest)) {
@@ -145,10 +147,8 @@ void SocketLife::become_minisock(std::uint32_t index, const event_header& cause,
     socket.clear(kUntold);
     // An orphan that waits on in FIN_WAIT2 has not changed its state.
     if (socket.state != substate) model_.set_state(index, substate, cause.ktime_ns);
-    if (!socket.is(kMinisock)) {
-        socket.set(kMinisock);
-        model_.sockets.file_tuple(index);
-    }
+    if (!socket.is(kMinisock)) model_.file_minisock(index);
+    if (!met) model_.count_minisock(index);
 }
 
 void SocketLife::part_from_minisock(std::uint32_t index) {

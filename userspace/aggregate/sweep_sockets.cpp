@@ -148,8 +148,8 @@ std::uint32_t Sweeps::minisock(const existing_socket_event& record) {
         index = untold ? add(record) : make(record);
         SocketEntry& made = model_.sockets.at(index);
         made.minisock = record.sk;
-        made.set(kMinisock);
-        model_.sockets.file_tuple(index);
+        model_.file_minisock(index);
+        model_.count_minisock(index);
         life_.recognize_minisock(index, record.header);
         if (untold) await_word(made);
         if (model_.sampled()) {

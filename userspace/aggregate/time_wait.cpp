@@ -124,8 +124,8 @@ std::uint32_t TimeWait::make_minisock(const time_wait_event& record, std::uint8_
     const std::uint32_t index =
         model_.create_socket(record.netns, record.tuple, state, record.header.ktime_ns);
     model_.sockets.at(index).minisock = record.minisock;
-    model_.sockets.at(index).set(kMinisock);
-    model_.sockets.file_tuple(index);
+    model_.file_minisock(index);
+    model_.count_minisock(index);
     life_.recognize_minisock(index, record.header);
     return index;
 }

@@ -3,7 +3,6 @@
 // functions can be hooked. Where they can't, TcpStates infers the entering and Sweeps the leaving.
 #pragma once
 
-#include "aggregate/event_writer.h"
 #include "aggregate/model.h"
 #include "aggregate/socket_life.h"
 
@@ -11,8 +10,7 @@ namespace sockeye {
 
 class TimeWait {
 public:
-    TimeWait(Model& model, EventWriter& writer, SocketLife& life)
-        : model_(model), writer_(writer), life_(life) {}
+    TimeWait(Model& model, SocketLife& life) : model_(model), life_(life) {}
 
     void apply(const time_wait_event& record);
 
@@ -25,7 +23,6 @@ private:
     std::uint32_t make_minisock(const time_wait_event& record, std::uint8_t state);
 
     Model& model_;
-    EventWriter& writer_;
     SocketLife& life_;
 };
 

@@ -13,12 +13,15 @@
 namespace sockeye {
 
 std::string read_text(const char* path) {
+    const UniqueFd file(open(path, O_RDONLY | O_CLOEXEC));
+    return file.valid() ? read_text(file.get()) : std::string();
+}
+
+std::string read_text(int file) {
     std::string text;
-    const UniqueFd fd(open(path, O_RDONLY | O_CLOEXEC));
-    if (!fd.valid()) return text;
     std::array<char, 4096> buffer{};
     ssize_t count = 0;
-    while ((count = read(fd.get(), buffer.data(), buffer.size())) > 0)
+    while ((count = read(file, buffer.data(), buffer.size())) > 0)
         text.append(buffer.data(), static_cast<std::size_t>(count));
     return text;
 }
@@ -40,6 +43,23 @@ std::string_view next_word(std::string_view& text, std::string_view separators) 
     const std::string_view word = text.substr(begin, end - begin);
     text.remove_prefix(end);
     return word;
+}
+
+// A line of names, then a line of values, both starting with the group's name.
+std::optional<std::uint64_t> netstat_counter(std::string_view text, std::string_view group, std::string_view name) {
+    while (!text.empty()) {
+        std::string_view names = next_word(text, "\n");
+        std::string_view values = next_word(text, "\n");
+        if (next_word(names, " ") != group) continue;
+        next_word(values, " ");
+        while (!names.empty()) {
+            const std::string_view value = next_word(values, " ");
+            if (next_word(names, " ") != name) continue;
+            const std::vector<std::uint64_t> numbers = numbers_in(value);
+            if (!numbers.empty()) return numbers.front();
+        }
+    }
+    return std::nullopt;
 }
 
 std::uint32_t ports_within(std::string_view list, std::uint64_t low, std::uint64_t high) {

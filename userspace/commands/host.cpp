@@ -41,23 +41,6 @@ std::uint64_t first_number(const char* path) {
     return numbers.empty() ? 0 : numbers.front();
 }
 
-// /proc/net/netstat: a line of names, then a line of values, both starting with the group's name.
-std::uint64_t netstat_value(std::string_view text, std::string_view group, std::string_view name) {
-    while (!text.empty()) {
-        std::string_view names = next_word(text, "\n");
-        std::string_view values = next_word(text, "\n");
-        if (next_word(names, " ") != group) continue;
-        next_word(values, " ");
-        while (!names.empty()) {
-            const std::string_view value = next_word(values, " ");
-            if (next_word(names, " ") != name) continue;
-            const std::vector<std::uint64_t> numbers = numbers_in(value);
-            return numbers.empty() ? 0 : numbers.front();
-        }
-    }
-    return 0;
-}
-
 template <std::size_t Size>
 void copy_text(char (&target)[Size], std::string_view text) {
     const std::size_t length = std::min(text.size(), Size - 1);
@@ -117,8 +100,8 @@ host_stats_event read_host_stats() {
     const std::vector<std::uint64_t> reuse = numbers_in(read_text("/proc/sys/net/ipv4/tcp_tw_reuse"));
     if (!reuse.empty()) stats.time_wait_reuse = static_cast<se_u32>(reuse.front()) + 1;
     const std::string netstat = read_text("/proc/net/netstat");
-    stats.time_wait_overflows = netstat_value(netstat, "TcpExt:", "TCPTimeWaitOverflow");
-    stats.listen_overflows = netstat_value(netstat, "TcpExt:", "ListenOverflows");
+    stats.time_wait_overflows = netstat_counter(netstat, "TcpExt:", "TCPTimeWaitOverflow").value_or(0);
+    stats.listen_overflows = netstat_counter(netstat, "TcpExt:", "ListenOverflows").value_or(0);
     return stats;
 }
 

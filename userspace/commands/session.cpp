@@ -13,6 +13,7 @@
 #include "commands/talk.h"
 #include "events/decode.h"
 #include "events/merge.h"
+#include "sinks/snapshot_view.h"
 
 namespace sockeye {
 
@@ -385,11 +386,12 @@ void Session::say_summary() {
     for (const auto& [loss_class, count] : last.lost) {
         if (count > 0) losses.push_back(fmt::format("{} {}", count, loss_class));
     }
+    const std::string missed = missed_text(last);
     const std::string sampled = samples() ? fmt::format(" ({} of sockets)", counted(samples_, "sample", "s")) : "";
-    talk::say("done: {} events{}{}; lost: {}; drift: {} sockets, {} fds; {:.1f} s", last.self.events, sampled,
+    talk::say("done: {} events{}{}; lost: {}; drift: {} sockets, {} fds{}{}; {:.1f} s", last.self.events, sampled,
               pipeline_.shows_events() ? fmt::format(", {} shown", pipeline_.events_shown()) : "",
               losses.empty() ? "0" : fmt::format("{}", fmt::join(losses, ", ")), last.drift.sockets,
-              last.drift.fds, seconds_between(ready_ns_, monotonic_ns()));
+              last.drift.fds, missed.empty() ? "" : "; ", missed, seconds_between(ready_ns_, monotonic_ns()));
 }
 
 }  // namespace sockeye

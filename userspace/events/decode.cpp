@@ -40,6 +40,7 @@ bool RecordCursor::looks_like_record(std::size_t offset) const {
     if (left < sizeof(event_header)) return false;
     const auto* header = reinterpret_cast<const event_header*>(records_.data() + offset);
     if ((header->flags & ~kKnownFlags) != 0 || header->size % 8 != 0 || header->size > left) return false;
+    if (header->ktime_ns > kLatestKtimeNs) return false;
     const std::size_t least = wire_size_of(header->kind);
     // An unknown kind's length is all there is to go by; its number is not far above ours.
     if (least == 0) return header->kind != 0 && header->kind < 1024 && header->size >= sizeof(event_header);

@@ -47,6 +47,9 @@ struct RecordView {
     }
 };
 
+// No host has been up for 146 years: later times are damage, and sums of two of them would overflow.
+inline constexpr std::uint64_t kLatestKtimeNs = std::uint64_t{1} << 62;
+
 class RecordCursor {
 public:
     // `records` starts at a multiple of 8 bytes in memory, as every RecordBatch does.
@@ -59,7 +62,8 @@ public:
         if (left < sizeof(event_header)) return skip(left);
         const auto* header = reinterpret_cast<const event_header*>(records_.data() + offset_);
         const std::size_t least = wire_size_of(header->kind);
-        if (least == 0 || header->size < least || header->size % 8 != 0 || header->size > left) [[unlikely]] {
+        const bool has_shape = least != 0 && header->size >= least && header->size % 8 == 0 && header->size <= left;
+        if (!has_shape || header->ktime_ns > kLatestKtimeNs) [[unlikely]] {
             return skip(left);
         }
         const RecordView view{Found::record, header, offset_, header->size};

@@ -2,7 +2,10 @@
 // /proc/sys/net shows the namespace of whoever opens a file there.
 #include "probes/netns_limits.h"
 
+#include <fcntl.h>
+
 #include "base/proc_text.h"
+#include "probes/ktime.h"
 #include "sockeye/event.h"
 
 namespace sockeye {
@@ -23,6 +26,24 @@ void append_netns_stats(std::uint32_t netns, std::uint64_t ktime_ns, RecordBatch
     if (!most.empty()) record.time_wait_max = static_cast<se_u32>(most.front());
     const std::vector<std::uint64_t> reuse = numbers_in(read_text("/proc/sys/net/ipv4/tcp_tw_reuse"));
     if (!reuse.empty()) record.time_wait_reuse = static_cast<se_u32>(reuse.front()) + 1;
+    append_record(batch, record);
+}
+
+NetnsCounters::NetnsCounters() : netstat_(open("/proc/thread-self/net/netstat", O_RDONLY | O_CLOEXEC)) {}
+
+void NetnsCounters::append(std::uint32_t netns, RecordBatch& batch) const {
+    if (!netstat_.valid()) return;
+    netns_counters_event record{};
+    record.header.kind = WIRE_netns_counters;
+    record.header.size = sizeof(record);
+    record.header.ktime_ns = ktime_now();
+    record.netns = netns;
+    const std::string netstat = read_text(netstat_.get());
+    for (const char* const name : {"TW", "TWKilled"}) {
+        const std::optional<std::uint64_t> born = netstat_counter(netstat, "TcpExt:", name);
+        if (!born.has_value()) return;
+        record.minisocks_born += *born;
+    }
     append_record(batch, record);
 }
 

@@ -41,20 +41,26 @@ public:
     // What else is read of a namespace is opened with it: afterwards the thread stands in our own again.
     int open(sweep_table table) override {
         const int iterator = open_iterator(tables_.links_[table]);
-        if (tables_.look_for_passed_over_ && table == SWEEP_TCP && iterator >= 0) passed_over_.emplace();
+        if (table != SWEEP_TCP || iterator < 0) return iterator;
+        if (tables_.look_for_passed_over_) passed_over_.emplace();
+        counters_.emplace();
         return iterator;
     }
     void meet_other(std::uint32_t netns) override { append_netns_stats(netns, ktime_now(), tables_.piece_); }
     Result<void> read(const SweptTable& swept, int opened) override {
         Result<void> read = tables_.read_table(swept, opened, take_, passed_over_ ? &*passed_over_ : nullptr);
+        if (read && counters_) counters_->append(swept.netns, tables_.piece_);
         passed_over_.reset();
+        counters_.reset();
         return read;
     }
 
 private:
     TableReader& tables_;
     const TakePiece& take_;
-    std::optional<PassedOver> passed_over_;  // of the namespace whose iterator was opened last
+    // Of the namespace whose iterator was opened last.
+    std::optional<PassedOver> passed_over_;
+    std::optional<NetnsCounters> counters_;
 };
 
 Result<void> TableReader::read(std::uint32_t tables, const TakePiece& take) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "sampling/sampler.h"
 
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -67,7 +68,11 @@ class Sampler::SocketTables final : public NetnsWalk::Reader {
 public:
     SocketTables(Sampler& sampler, const TakePiece& take) : sampler_(sampler), take_(take) {}
 
-    int open(sweep_table) override { return open_sock_diag(); }
+    int open(sweep_table table) override {
+        const int opened = open_sock_diag();
+        if (table == SWEEP_TCP && opened >= 0) counters_.emplace();
+        return opened;
+    }
     void meet_other(std::uint32_t netns) override { append_netns_stats(netns, ktime_now(), sampler_.piece_); }
 
     Result<void> read(const SweptTable& swept, int opened) override {
@@ -81,12 +86,15 @@ public:
         }
         if (!error) return error.error();
         sampler_.end_table(swept, *error);
+        if (counters_) counters_->append(swept.netns, sampler_.piece_);
+        counters_.reset();
         return {};
     }
 
 private:
     Sampler& sampler_;
     const TakePiece& take_;
+    std::optional<NetnsCounters> counters_;  // of the namespace that was opened last
 };
 
 Result<void> Sampler::read_processes(const TakePiece& take) {

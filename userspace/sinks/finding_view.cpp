@@ -41,6 +41,32 @@ Json evidence_json(const Finding& finding) {
     return json;
 }
 
+// What is known, in lines as wide as the advice below is apt to be.
+std::string evidence_lines(const Finding& finding) {
+    constexpr std::size_t kWidth = 110;
+    constexpr std::string_view kIndent = "           ";
+    std::vector<std::string> words = {fmt::format("confidence {:.2g}", finding.confidence)};
+    if (!finding.container.empty()) words.push_back("container " + printable(finding.container));
+    for (const Evidence& evidence : finding.evidence) {
+        if (!std::holds_alternative<std::monostate>(evidence.value))
+            words.push_back(fmt::format("{} {}", evidence.name, evidence_text(evidence.value)));
+    }
+    std::string text(kIndent);
+    std::size_t width = kIndent.size();
+    for (const std::string& word : words) {
+        if (&word != &words.front() && width + word.size() + 2 > kWidth) {
+            text += fmt::format(",\n{}", kIndent);
+            width = kIndent.size();
+        } else if (&word != &words.front()) {
+            text += ", ";
+            width += 2;
+        }
+        text += word;
+        width += word.size();
+    }
+    return text + '\n';
+}
+
 }  // namespace
 
 std::string evidence_text(const EvidenceValue& value) {
@@ -63,11 +89,7 @@ std::string findings_text(std::span<const Finding> findings) {
     for (const Finding& finding : findings) {
         text += fmt::format("FINDING    {} {}: {}\n", name_of(finding.severity), finding.rule,
                             printable(finding.title));
-        std::string line = fmt::format("confidence {:.2g}", finding.confidence);
-        if (!finding.container.empty()) line += ", container " + printable(finding.container);
-        for (const Evidence& evidence : finding.evidence)
-            line += fmt::format(", {} {}", evidence.name, evidence_text(evidence.value));
-        text += fmt::format("           {}\n", line);
+        text += evidence_lines(finding);
         for (const std::string& advice : finding.advice) text += fmt::format("           - {}\n", printable(advice));
     }
     return text;

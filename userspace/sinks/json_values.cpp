@@ -22,6 +22,11 @@ Json address_or_null(const EndpointView& side) {
 
 Json port_or_null(const EndpointView& side) { return side.port == 0 ? Json() : Json(side.port); }
 
+Json minisocks_of(const Snapshot& snapshot) {
+    if (!snapshot.minisocks.has_value()) return {};
+    return {{"counted", snapshot.minisocks->counted}, {"missed", snapshot.minisocks->missed}};
+}
+
 Json limits_of(const Snapshot& snapshot) {
     const HostLimits& limits = snapshot.limits;
     const bool known = limits.files_max != 0;  // else no host statistics were in the stream

@@ -25,6 +25,7 @@ Json address_or_null(const EndpointView& side);
 Json port_or_null(const EndpointView& side);
 
 Json limits_of(const Snapshot& snapshot);
+Json minisocks_of(const Snapshot& snapshot);
 Json destinations_of(const Snapshot& snapshot);
 
 }  // namespace sockeye

@@ -125,6 +125,7 @@ std::string run_json(const RunOutcome& outcome) {
     json["time_wait_observed"] = last.time_wait_exact ? "exact" : "inferred";
     json["netns_unread"] = last.netns_unread;
     json["lost"] = last.lost;
+    json["minisocks"] = minisocks_of(last);
     json["drift"] = {{"sockets", last.drift.sockets}, {"fds", last.drift.fds}};
     json["self"] = {{"cpu_s", rounded_or_null(last.self.cpu_s)},
                     {"rss_bytes", last.self.rss_bytes},

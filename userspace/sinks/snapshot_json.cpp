@@ -289,6 +289,7 @@ void SnapshotJson::write(const Snapshot& snapshot, std::span<const Finding> find
     object.add("connects", connects_json(snapshot));
     object.add("findings", findings_json(findings, snapshot.wall_offset_ns));
     object.add("lost", snapshot.lost);
+    object.add("minisocks", minisocks_of(snapshot));
     object.add("drift", {{"sockets", snapshot.drift.sockets}, {"fds", snapshot.drift.fds}});
     object.add("self", self_of(snapshot.self));
     object.end();

@@ -49,7 +49,19 @@ std::string lost_text(const Snapshot& snapshot) {
         if (!text.empty()) text += ", ";
         text += fmt::format("{} {}", format_count(count), loss_class);
     }
-    return text.empty() ? "nothing" : text;
+    const std::string missed = missed_text(snapshot);
+    if (text.empty()) text = missed.empty() ? "nothing" : "no record";
+    return missed.empty() ? text : text + "; " + missed;
+}
+
+std::string missed_text(const Snapshot& snapshot) {
+    if (!snapshot.minisocks.has_value() || snapshot.minisocks->missed == 0) return {};
+    const auto& [counted, missed] = *snapshot.minisocks;
+    if (missed > 0)
+        return fmt::format("{} of {} minisocks that the kernel counted not seen",
+                           format_count(static_cast<std::uint64_t>(missed)), format_count(counted));
+    return fmt::format("{} minisocks more than the {} that the kernel counted",
+                       format_count(static_cast<std::uint64_t>(-missed)), format_count(counted));
 }
 
 std::string unread_netns_text(const Snapshot& snapshot) {

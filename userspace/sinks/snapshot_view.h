@@ -19,8 +19,10 @@ std::uint64_t sum_of(const StateCounts& counts);
 
 // "812 ESTABLISHED, 402 TIME_WAIT"; "none".
 std::string states_text(const StateCounts& counts);
-// "12 tcp_state, 3 skipped:tcp_state"; "nothing".
+// "12 tcp_state, 3 skipped:tcp_state"; "nothing"; with what of missed_text() there is.
 std::string lost_text(const Snapshot& snapshot);
+// "3 of 20,000 minisocks that the kernel counted not seen"; empty: none, or that is not known.
+std::string missed_text(const Snapshot& snapshot);
 // "network namespace 4026532777 (EPERM), /run/netns/left-over (no network namespace)"; those that we may not even ask
 // for their number have none.
 std::string unread_netns_text(const Snapshot& snapshot);

@@ -100,6 +100,7 @@ void TimeWaitJson::write(const Snapshot& snapshot, std::span<const Finding> find
     json["findings"] = findings_json(findings, snapshot.wall_offset_ns);
     json["netns_unread"] = snapshot.netns_unread;
     json["lost"] = snapshot.lost;
+    json["minisocks"] = minisocks_of(snapshot);
     json["drift"] = {{"sockets", snapshot.drift.sockets}, {"fds", snapshot.drift.fds}};
     output_.write(json.dump(layout_ == Layout::indented ? 2 : -1, ' ', false, Json::error_handler_t::replace) + '\n');
 }

@@ -36,6 +36,9 @@ std::string totals(const Snapshot& snapshot, const TimeWaitOutlook& outlook) {
                             ? ""
                             : fmt::format(", {} skipped it: tcp_max_tw_buckets was reached",
                                           format_count(delta.time_wait_overflows)));
+    if (snapshot.minisocks.has_value() && snapshot.minisocks->missed == 0)
+        text += fmt::format("CHECKED    the kernel counted {} minisocks since the start (TcpExt TW): all were seen\n",
+                            format_count(snapshot.minisocks->counted));
     text += fmt::format("PROJECTED  {} at this rate, 60 s after it began\n",
                         share_text(whole(outlook.total()), snapshot.limits.time_wait_max));
     return text;
