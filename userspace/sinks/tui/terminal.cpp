@@ -123,9 +123,13 @@ Terminal::Left Terminal::leave() {
     if (!entered_) return Left::restored;
     entered_ = false;
     next_.reset();
-    bool taken = write_within(std::exchange(pending_, {}), kPatienceMs);
-    if (!taken) ::tcflush(screen_fd_.get(), TCOFLUSH);
-    taken = write_within(restore_text(), kPatienceMs) && taken;
+    const std::string restore = restore_text();
+    const bool taken = write_within(std::exchange(pending_, {}) + restore, kPatienceMs);
+    if (!taken) {
+        // What waits to be shown is given up for the way back.
+        ::tcflush(screen_fd_.get(), TCOFLUSH);
+        write_within(restore, kPatienceMs);
+    }
     ::tcsetattr(screen_fd_.get(), TCSANOW, &modes_.before);
     guard_->at_ease();
     return taken ? Left::restored : Left::stuck;

@@ -21,7 +21,7 @@ constexpr char kOnWatch = 'w', kAtEase = 'e';
 // A terminal that takes nothing for so long is given up.
 constexpr int kGuardPatienceMs = 500;
 
-void write_all(int terminal, const char* bytes, std::size_t size) {
+bool write_all(int terminal, const char* bytes, std::size_t size) {
     while (size > 0) {
         const ssize_t written = ::write(terminal, bytes, size);
         if (written > 0) {
@@ -30,10 +30,11 @@ void write_all(int terminal, const char* bytes, std::size_t size) {
             continue;
         }
         if (written < 0 && errno == EINTR) continue;
-        if (written < 0 && errno != EAGAIN) return;
+        if (written < 0 && errno != EAGAIN) return true;  // it is gone, and needs nothing any more
         pollfd ready{.fd = terminal, .events = POLLOUT, .revents = 0};
-        if (::poll(&ready, 1, kGuardPatienceMs) <= 0) return;
+        if (::poll(&ready, 1, kGuardPatienceMs) <= 0) return false;
     }
+    return true;
 }
 
 // All but these two, which may be any numbers.
@@ -65,7 +66,11 @@ void close_others(int first, int second) {
         if (got < 0 && errno != EINTR) ::_exit(1);
     }
     if (state == kOnWatch) {
-        write_all(terminal, restore, restore_size);
+        if (!write_all(terminal, restore, restore_size)) {
+            // What waits to be shown is given up for the way back.
+            ::tcflush(terminal, TCOFLUSH);
+            write_all(terminal, restore, restore_size);
+        }
         termios now{};
         if (::tcgetattr(terminal, &now) == 0 && now.c_lflag == modes.ours.c_lflag && now.c_iflag == modes.ours.c_iflag)
             ::tcsetattr(terminal, TCSANOW, &modes.before);
