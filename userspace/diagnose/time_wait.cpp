@@ -18,12 +18,27 @@ bool is_loopback(const se_u8 (&address)[16], std::uint8_t family) {
     return std::memcmp(address, kLoopback, sizeof(kLoopback)) == 0;
 }
 
-// The order of destinations: below, equal, above.
-int compare(std::uint32_t netns, const socket_tuple& service, const DestinationRow& row) {
+// The order of destinations: below, equal, above. Those to one address and port stand side by side.
+int compare_remote(std::uint32_t netns, const se_u8 (&address)[16], std::uint16_t port, const DestinationRow& row) {
     if (netns != row.netns) return netns < row.netns ? -1 : 1;
-    if (service.rport != row.tuple.rport) return service.rport < row.tuple.rport ? -1 : 1;
-    if (const int order = std::memcmp(service.raddr, row.tuple.raddr, sizeof(service.raddr)); order != 0) return order;
-    return std::memcmp(service.laddr, row.tuple.laddr, sizeof(service.laddr));
+    if (port != row.tuple.rport) return port < row.tuple.rport ? -1 : 1;
+    return std::memcmp(address, row.tuple.raddr, sizeof(address));
+}
+
+int compare(std::uint32_t netns, const socket_tuple& service, const DestinationRow& row) {
+    const int order = compare_remote(netns, service.raddr, service.rport, row);
+    return order != 0 ? order : std::memcmp(service.laddr, row.tuple.laddr, sizeof(service.laddr));
+}
+
+// Of the TIME_WAITs of so many connects within a minute those that none of the later ones has ended. connect() walks
+// round the even ports of its range in steps of 2 to 16, each as likely (__inet_hash_connect(),
+// net/ipv4/inet_hashtables.c, from 5.19 on and in the stable kernels before it), so each round takes two of nine of
+// them, and ends what waits there.
+double left_standing(double connects, double ports) {
+    constexpr double kMeanStep = 9, kPassedBy = 1 - 2 / kMeanStep;
+    const double rounds = connects * kMeanStep / ports;
+    const double whole = std::floor(rounds), begun = rounds - whole;
+    return ports / 2 * (1 - std::pow(kPassedBy, whole) * (1 - begun * (1 - kPassedBy)));
 }
 
 }  // namespace
@@ -122,24 +137,46 @@ std::optional<Severity> TimeWaitOutlook::table_severity(std::uint32_t netns) con
     return std::nullopt;
 }
 
-// All ports that the maker's clients have between them; 0: not known, or nobody's.
-double TimeWaitOutlook::ports_of_clients(const TimeWaitMakerRow& maker) const {
-    if (const DestinationRow* destination = destination_of(maker); destination != nullptr) return destination->ports;
-    // Of a loopback address the clients are here.
-    if (maker.connects || !is_loopback(maker.service.laddr, maker.service.family)) return 0;
-    const HostLimits& limits = limits_in(maker.netns, snapshot_);
-    if (limits.port_high == 0) return 0;
-    return static_cast<double>(limits.port_high - limits.port_low + 1) - limits.reserved_ports;
+std::span<const DestinationRow* const> TimeWaitOutlook::clients_of(const TimeWaitMakerRow& maker) const {
+    const auto side_of = [&maker](const DestinationRow* row) {
+        return compare_remote(maker.netns, maker.service.laddr, maker.service.lport, *row);
+    };
+    const auto first = std::ranges::partition_point(destinations_, [&](const auto* row) { return side_of(row) > 0; });
+    const auto last = std::partition_point(first, destinations_.end(), [&](const auto* row) { return side_of(row) == 0; });
+    return {first, last};
 }
 
 double TimeWaitOutlook::projected(const TimeWaitMakerRow& maker) const {
-    const double steady = maker.rate_per_s.value_or(0) * kTimeWaitSeconds;
-    const double ports = ports_of_clients(maker);
-    if (ports == 0) return steady;
-    // A new connection takes any of the ports, and with it ends the TIME_WAIT that may hold it: of n that came
-    // within 60 s, one is still there with (1 - 1/ports)^n.
-    if (is_reusable(maker)) return ports * -std::expm1(-steady / ports);
-    return std::min(steady, ports);
+    const double per_s = maker.rate_per_s.value_or(0);
+    if (!maker.connects) return projected_of_acceptor(maker, per_s);
+    const double steady = per_s * kTimeWaitSeconds;
+    const DestinationRow* destination = destination_of(maker);
+    if (destination == nullptr || per_s == 0) return steady;
+    const double ports = destination->ports;
+    if (!is_reusable(maker)) return std::min(steady, ports);
+    // All who connect there walk round the ports together.
+    const double all_per_s = std::max(destination->rate_per_s.value_or(0), per_s);
+    return left_standing(all_per_s * kTimeWaitSeconds, ports) * per_s / all_per_s;
+}
+
+// What clients that we see do to its TIME_WAITs is known; others' ports are too many, or not known to be few.
+double TimeWaitOutlook::projected_of_acceptor(const TimeWaitMakerRow& maker, double per_s) const {
+    double standing = 0, seen_per_s = 0;
+    for (const DestinationRow* client : clients_of(maker)) {
+        const double client_per_s = client->rate_per_s.value_or(0);
+        if (client_per_s == 0 || client->ports == 0) continue;
+        seen_per_s += client_per_s;
+        standing += left_standing(client_per_s * kTimeWaitSeconds, client->ports);
+    }
+    const HostLimits& limits = limits_in(maker.netns, snapshot_);
+    if (seen_per_s == 0 && is_loopback(maker.service.laddr, maker.service.family) && limits.port_high != 0) {
+        // Its clients are here, though none is open any more.
+        const double ports = static_cast<double>(limits.port_high - limits.port_low + 1) - limits.reserved_ports;
+        return left_standing(per_s * kTimeWaitSeconds, ports);
+    }
+    const double others_per_s = std::max(0.0, per_s - seen_per_s);
+    const double share = seen_per_s > per_s ? per_s / seen_per_s : 1;
+    return standing * share + others_per_s * kTimeWaitSeconds;
 }
 
 }  // namespace sockeye

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -57,8 +58,10 @@ public:
     [[nodiscard]] std::optional<Severity> table_severity(std::uint32_t netns) const;
 
 private:
-    [[nodiscard]] double ports_of_clients(const TimeWaitMakerRow& maker) const;
+    // The rows of those on this host that connect to where the maker listens.
+    [[nodiscard]] std::span<const DestinationRow* const> clients_of(const TimeWaitMakerRow& maker) const;
     [[nodiscard]] double projected(const TimeWaitMakerRow& maker) const;
+    [[nodiscard]] double projected_of_acceptor(const TimeWaitMakerRow& maker, double per_s) const;
 
     const Snapshot& snapshot_;
     std::vector<const DestinationRow*> destinations_;  // sorted
