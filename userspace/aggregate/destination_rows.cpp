@@ -68,7 +68,9 @@ std::vector<DestinationRow> destination_rows(Model& model, const RowFilter& filt
             destination.in_use_before = destination.in_use;
             destination.time_wait_before = destination.time_wait;
         }
-        if (destination.in_use != 0 && filter.takes(row)) rows.push_back(row);
+        // Where the other end closes first no port is held for long, but they are taken all the same.
+        const bool is_used = destination.in_use != 0 || row.rate_per_s.value_or(0) > 0;
+        if (is_used && filter.takes(row)) rows.push_back(row);
     });
     std::ranges::sort(rows, [](const DestinationRow& a, const DestinationRow& b) {
         if (a.headroom != b.headroom) return a.headroom < b.headroom;
