@@ -156,7 +156,23 @@ TEST_CASE("a queue that is full, or has overflowed since the last look", "[liste
     CHECK(diagnosis.findings()[0].severity == Severity::warning);
     diagnosis.look(host_with_queue(4, 0, 8));
     REQUIRE(diagnosis.findings().size() == 1);
-    CHECK(diagnosis.findings()[0].title == "3 connections to slow (9) at 127.0.0.1:80 were dropped: its accept queue was full");
+    CHECK(diagnosis.findings()[0].title == "3 connections (8 since it listens) to slow (9) at 127.0.0.1:80 were dropped: its accept queue was full");
     diagnosis.look(host_with_queue(5, 0, 8));
     CHECK(diagnosis.findings().empty());
+}
+
+TEST_CASE("a queue that overflows at look after look turns clients away for good", "[listen_overflow]") {
+    Diagnosis diagnosis;
+    diagnosis.look(host_with_queue(1, 0, 0));
+    diagnosis.look(host_with_queue(2, 0, 1));
+    REQUIRE(diagnosis.findings().size() == 1);
+    CHECK(diagnosis.findings()[0].title == "1 connection to slow (9) at 127.0.0.1:80 was dropped: its accept queue was full");
+    diagnosis.look(host_with_queue(3, 0, 2));
+    CHECK(diagnosis.findings()[0].severity == Severity::warning);
+    diagnosis.look(host_with_queue(4, 0, 9));
+    CHECK(diagnosis.findings()[0].severity == Severity::critical);
+    diagnosis.look(host_with_queue(5, 129, 9));
+    CHECK(diagnosis.findings()[0].severity == Severity::warning);
+    diagnosis.look(host_with_queue(6, 129, 10));
+    CHECK(diagnosis.findings()[0].severity == Severity::warning);
 }

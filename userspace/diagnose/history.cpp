@@ -35,6 +35,7 @@ void History::add(const Snapshot& snapshot) {
         Listener& entry = listeners_[row.socket.id];
         entry.overflows_before = entry.seen_ns == 0 ? row.overflows.value_or(0) : entry.overflows;
         entry.overflows = row.overflows.value_or(0);
+        entry.looks_overflowing = entry.overflows > entry.overflows_before ? entry.looks_overflowing + 1 : 0;
         entry.highest_queue = std::max(entry.highest_queue, row.accept_queue);
         entry.seen_ns = now;
     }

@@ -50,6 +50,7 @@ public:
     struct Listener {
         std::uint32_t highest_queue = 0;
         std::uint64_t overflows = 0, overflows_before = 0;  // now, and one snapshot ago
+        unsigned looks_overflowing = 0;                     // in a row, each with more than the one before
         std::uint64_t seen_ns = 0;
     };
     [[nodiscard]] const Listener* listener(std::uint64_t socket) const;

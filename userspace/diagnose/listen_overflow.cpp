@@ -10,6 +10,15 @@ namespace sockeye {
 
 namespace {
 
+// A burst overflows at one look; who does at so many in a row turns clients away all the time.
+constexpr unsigned kGraveLooks = 3;
+
+std::string dropped_text(std::uint64_t dropped, std::uint64_t in_all) {
+    std::string text = fmt::format("{} connection{}", format_count(dropped), dropped == 1 ? "" : "s");
+    if (in_all > dropped) text += fmt::format(" ({} since it listens)", format_count(in_all));
+    return text;
+}
+
 Finding finding_of(const ListenerRow& row, const History::Listener& past) {
     const EndpointView local = local_endpoint(row.socket.tuple);
     const std::string address = format_endpoint(local.address, local.port, local.family);
@@ -22,10 +31,12 @@ Finding finding_of(const ListenerRow& row, const History::Listener& past) {
     finding.owner = row.owner;
     finding.title =
         new_overflows != 0
-            ? fmt::format("{} connections to {} at {} were dropped: its accept queue was full", new_overflows, name, address)
+            ? fmt::format("{} to {} at {} {} dropped: its accept queue was full", dropped_text(new_overflows, past.overflows),
+                          name, address, new_overflows == 1 ? "was" : "were")
             : fmt::format("{} connections wait for accept() of {} at {}; there is room for {}", row.accept_queue, name,
                           address, row.accept_queue_max);
     // A full queue has not dropped anybody yet.
+    if (past.looks_overflowing >= kGraveLooks) finding.severity = Severity::critical;
     finding.confidence = new_overflows != 0 ? 1 : 0.8;
     char text[kAddressMax];
     finding.evidence = {
