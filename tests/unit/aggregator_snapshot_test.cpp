@@ -100,6 +100,30 @@ TEST_CASE("TIME_WAIT that will level off below the number of ports exhausts noth
     CHECK_FALSE(row.exhausted_in_s.has_value());
 }
 
+TEST_CASE("where connect() takes the ports of TIME_WAITs only open connections exhaust them", "[aggregator]") {
+    ModelRun run;
+    run.records.host_stats(40000, 40099).time_wait_reuse = 2;  // tcp_tw_reuse 1
+    run.records.tick();
+    run.apply();
+    run.snapshot();
+    for (std::uint64_t n = 1; n <= 90; ++n) {
+        connect(run, n, 7);
+        to_time_wait(run, n);
+    }
+    run.records.after(10 * kSecond).tick();
+    run.apply();
+    DestinationRow row = run.snapshot().destinations[0];
+    CHECK(row.headroom == 10);
+    CHECK_FALSE(row.exhausted_in_s.has_value());
+    for (std::uint64_t n = 91; n <= 100; ++n) connect(run, n, 7);
+    run.records.after(10 * kSecond).tick();
+    run.apply();
+    row = run.snapshot().destinations[0];
+    CHECK(row.headroom == 0);
+    CHECK(*row.rate_per_s == Approx(1));
+    CHECK(*row.exhausted_in_s == Approx(89));  // 100 - 10 open - 1 that is younger than a second
+}
+
 TEST_CASE("a destination without room is exhausted now", "[aggregator]") {
     ModelRun run;
     run.records.host_stats(40000, 40001);

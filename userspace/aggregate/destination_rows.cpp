@@ -35,6 +35,17 @@ std::optional<double> exhaustion(const Destination& now, const DestinationRow& r
     return static_cast<double>(row.headroom) / growth;
 }
 
+// The same where connect() takes the port of a TIME_WAIT that is older than a second: only younger ones are in its way.
+std::optional<double> exhaustion_with_reuse(const Destination& now, const DestinationRow& row, double interval_s) {
+    const double waiting = std::min(static_cast<double>(now.time_wait), row.rate_per_s.value_or(0));
+    const double open = static_cast<double>(now.in_use - now.time_wait);
+    const double left = static_cast<double>(row.ports) - open - waiting;
+    if (left <= 0) return 0;
+    const double open_before = static_cast<double>(now.in_use_before - now.time_wait_before);
+    if (interval_s <= 0 || open <= open_before) return std::nullopt;
+    return left * interval_s / (open - open_before);
+}
+
 }  // namespace
 
 std::vector<DestinationRow> destination_rows(Model& model, const RowFilter& filter, std::uint64_t interval_ns,
@@ -54,11 +65,16 @@ std::vector<DestinationRow> destination_rows(Model& model, const RowFilter& filt
         row.refused = destination.refused;
         row.first_refused_ns = destination.first_refused_ns;
         row.first_refused = {.pid = destination.first_refused_pid, .tid = 0, .comm = destination.first_refused_comm};
-        row.ports = ephemeral_ports(model.limits_in(row.netns));
+        const HostLimits limits = model.limits_in(row.netns);
+        row.ports = ephemeral_ports(limits);
         row.headroom = static_cast<std::int64_t>(row.ports) - static_cast<std::int64_t>(row.in_use);
         // A destination that is new since the previous snapshot started at nothing.
         if (interval_ns != 0) {
             row.rate_per_s = static_cast<double>(destination.taken - destination.taken_before) / interval_s;
+        }
+        if (limits.reuses_time_wait(row.tuple.raddr)) {
+            row.exhausted_in_s = exhaustion_with_reuse(destination, row, interval_s);
+        } else if (interval_ns != 0) {
             row.exhausted_in_s = exhaustion(destination, row, interval_s);
         } else if (row.headroom <= 0) {
             row.exhausted_in_s = 0;

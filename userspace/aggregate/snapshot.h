@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "aggregate/tuple.h"
 #include "events/event.h"
 
 namespace sockeye {
@@ -272,6 +273,13 @@ struct HostLimits {
     std::uint16_t port_low = 0, port_high = 0;
     std::uint32_t reserved_ports = 0;
     std::optional<std::uint32_t> time_wait_reuse;  // net.ipv4.tcp_tw_reuse
+
+    // Whether connect() takes the port of a TIME_WAIT toward that address once it is older than a second
+    // (tcp_twsk_unique(), net/ipv4/tcp_ipv4.c; both ends need TCP timestamps).
+    [[nodiscard]] bool reuses_time_wait(const se_u8 (&remote)[16]) const {
+        const std::uint32_t reuse = time_wait_reuse.value_or(0);
+        return reuse == 1 || (reuse == 2 && is_loopback_address(remote));
+    }
 };
 
 struct Drift {

@@ -25,6 +25,13 @@ inline bool is_any_address(const se_u8 (&address)[16]) {
     return words.high == 0 && (words.low == 0 || words == AddressWords(kMappedAny));
 }
 
+// 127.0.0.0/8 in its IPv4-mapped form, and ::1.
+inline bool is_loopback_address(const se_u8 (&address)[16]) {
+    static constexpr se_u8 kLoopback[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+    static constexpr se_u8 kMapped[13] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127};
+    return std::memcmp(address, kLoopback, sizeof(kLoopback)) == 0 || std::memcmp(address, kMapped, sizeof(kMapped)) == 0;
+}
+
 inline bool has_remote(const socket_tuple& tuple) { return tuple.rport != 0 && !is_any_address(tuple.raddr); }
 inline bool is_complete(const socket_tuple& tuple) {
     return tuple.lport != 0 && has_remote(tuple) && !is_any_address(tuple.laddr);

@@ -12,12 +12,6 @@ namespace sockeye {
 
 namespace {
 
-bool is_loopback(const se_u8 (&address)[16], std::uint8_t family) {
-    if (family == WIRE_FAMILY_IPV4) return address[12] == 127;
-    static constexpr se_u8 kLoopback[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-    return std::memcmp(address, kLoopback, sizeof(kLoopback)) == 0;
-}
-
 // The order of destinations: below, equal, above. Those to one address and port stand side by side.
 int compare_remote(std::uint32_t netns, const se_u8 (&address)[16], std::uint16_t port, const DestinationRow& row) {
     if (netns != row.netns) return netns < row.netns ? -1 : 1;
@@ -122,8 +116,7 @@ const DestinationRow* TimeWaitOutlook::destination_of(const TimeWaitMakerRow& ma
 bool TimeWaitOutlook::is_reusable(const TimeWaitMakerRow& maker) const {
     // A listening end takes a SYN for a TIME_WAIT whatever the option says.
     if (!maker.connects) return true;
-    const std::uint32_t reuse = limits_in(maker.netns, snapshot_).time_wait_reuse.value_or(0);
-    return reuse == 1 || (reuse == 2 && is_loopback(maker.service.raddr, maker.service.family));
+    return limits_in(maker.netns, snapshot_).reuses_time_wait(maker.service.raddr);
 }
 
 std::optional<Severity> TimeWaitOutlook::table_severity(std::uint32_t netns) const {
@@ -169,7 +162,7 @@ double TimeWaitOutlook::projected_of_acceptor(const TimeWaitMakerRow& maker, dou
         standing += left_standing(client_per_s * kTimeWaitSeconds, client->ports);
     }
     const HostLimits& limits = limits_in(maker.netns, snapshot_);
-    if (seen_per_s == 0 && is_loopback(maker.service.laddr, maker.service.family) && limits.port_high != 0) {
+    if (seen_per_s == 0 && is_loopback_address(maker.service.laddr) && limits.port_high != 0) {
         // Its clients are here, though none is open any more.
         const double ports = static_cast<double>(limits.port_high - limits.port_low + 1) - limits.reserved_ports;
         return left_standing(per_s * kTimeWaitSeconds, ports);
