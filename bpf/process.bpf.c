@@ -166,10 +166,11 @@ struct {
 static __always_inline bool is_end_told(struct task_struct *task, u32 tgid)
 {
 	u64 start = BPF_CORE_READ(task, group_leader, start_boottime);
-	u64 *told;
+	u64 *told = bpf_map_lookup_elem(&ended_processes, &tgid);
 
+	/* The others, if there were any, have gone; one of them may have told. */
 	if (BPF_CORE_READ(task, signal, nr_threads) == 1)
-		return false;
+		return told && *told == start;
 	if (!bpf_map_update_elem(&ended_processes, &tgid, &start, BPF_NOEXIST))
 		return false;
 	told = bpf_map_lookup_elem(&ended_processes, &tgid);
@@ -195,6 +196,7 @@ static __always_inline void write_exit(struct task_struct *task, struct files_st
 	if (!event)
 		return;
 	header_set_current(&event->header);
+	event->header.tid = event->header.tgid; /* it is the process's end, whichever thread was the last */
 	event->fds = fds;
 	event->exit_code = exit_code_of(task);
 	read_process_comm(event->comm);

@@ -84,7 +84,7 @@ def note_findings(path, animals, began):
             others.add(finding["evidence"]["comm"])
             continue
         evidence = finding["evidence"]
-        animal.findings.append((finding["ktime_ns"] / 1e9 - began, evidence["caller"] or "", evidence["slope_per_s"]))
+        animal.findings.append((finding["ktime_ns"] / 1e9 - began, evidence.get("caller") or "", evidence["slope_per_s"]))
     return others
 
 
