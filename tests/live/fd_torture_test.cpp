@@ -71,7 +71,7 @@ DescriptorHooks descriptor_hooks() {
 
 std::pair<unsigned, unsigned> asked_seeds() {
     const char* asked = std::getenv("SOCKEYE_SEEDS");
-    unsigned first = 1, last = 100;
+    unsigned first = 1, last = scaled(100, 20);
     if (asked != nullptr && std::sscanf(asked, "%u-%u", &first, &last) == 1) last = first;
     return {first, last};
 }
