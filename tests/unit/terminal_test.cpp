@@ -3,6 +3,7 @@
 #include "sinks/tui/terminal.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -34,11 +35,18 @@ struct Pty {
         while (refused < 100) refused = write(slave.get(), "x", 1) == 1 ? 0 : refused + 1;
         REQUIRE(errno == EAGAIN);
     }
+    // What is read until the usual screen is back; the kernel hands on what waits bit by bit.
     [[nodiscard]] test::TerminalScreen shown() const {
+        constexpr int kPatienceMs = 10'000;
         test::TerminalScreen screen(24, 80);
+        bool entered = false;
         std::array<char, 4096> bytes{};
-        for (ssize_t got = 0; (got = read(master.get(), bytes.data(), bytes.size())) > 0;)
-            screen.take({bytes.data(), static_cast<std::size_t>(got)});
+        pollfd ready{.fd = master.get(), .events = POLLIN, .revents = 0};
+        while (!(entered && !screen.alternate()) && poll(&ready, 1, kPatienceMs) == 1) {
+            const ssize_t got = read(master.get(), bytes.data(), bytes.size());
+            if (got > 0) screen.take({bytes.data(), static_cast<std::size_t>(got)});
+            entered |= screen.alternate();
+        }
         return screen;
     }
 };

@@ -122,6 +122,22 @@ Finding of_way(const OpenerRow& row, const WayRow* way, const LeakJudgement& jud
     return finding;
 }
 
+// The way through the program that explains most of what the process has gained. The number of openers: none is told
+// of, or none explains half of it.
+std::size_t way_that_grew(const Snapshot& now, const FdJudgements& judged, std::uint32_t pid, double gained) {
+    std::size_t best = now.openers.size();
+    double most = gained / 2;
+    for (std::size_t at = 0; at < now.openers.size(); ++at) {
+        const OpenerRow& row = now.openers[at];
+        if (row.pid != pid || row.growth.empty()) continue;
+        const double gain = static_cast<double>(row.open) - static_cast<double>(row.growth.front().open);
+        if (gain < most || judged.openers[at].growth.shape == Shape::swinging) continue;
+        most = gain;
+        best = at;
+    }
+    return best;
+}
+
 }  // namespace
 
 LeakJudgement judge_leak(const OpenerRow& row, std::optional<double> emfile_in_s) {
@@ -174,8 +190,19 @@ void diagnose_fd_leak(const Snapshot& now, const History& history, std::vector<F
     for (const ProcessRow& row : now.processes) {
         const auto trend = judged.processes.find(row.pid);
         if (trend == judged.processes.end() || told.contains(row.pid)) continue;
-        if (const std::optional<Severity> severity = severity_of(trend->second); severity.has_value())
-            findings.push_back(of_process({row, trend->second}, *severity));
+        const std::optional<Severity> severity = severity_of(trend->second);
+        if (!severity.has_value()) continue;
+        const Judged process{row, trend->second};
+        const std::size_t at = way_that_grew(now, judged, row.pid, trend->second.growth.gained);
+        if (at == now.openers.size()) {
+            findings.push_back(of_process(process, *severity));
+            continue;
+        }
+        const OpenerRow& opener = now.openers[at];
+        // What the process's count tells is believed of the way that makes it.
+        const LeakJudgement judgement{.growth = trend->second.growth, .confidence = trend->second.confidence};
+        findings.push_back(
+            of_way(opener, opener.way.has_value() ? &now.ways[*opener.way] : nullptr, judgement, &process));
     }
 }
 

@@ -10,7 +10,7 @@ namespace {
 // sooner where the limit is near and much has come already.
 constexpr double kPatienceS = 30, kShortPatienceS = 12, kLongS = 120;
 constexpr double kMuch = 30, kLeast = 10;
-constexpr double kNearS = 3600;
+constexpr double kNearS = 300;
 
 FdVerdict verdict_of(const FdTrend& trend, const Series& series) {
     switch (trend.growth.shape) {

@@ -29,7 +29,21 @@ void append_netns_stats(std::uint32_t netns, std::uint64_t ktime_ns, RecordBatch
     append_record(batch, record);
 }
 
-NetnsCounters::NetnsCounters() : netstat_(open("/proc/thread-self/net/netstat", O_RDONLY | O_CLOEXEC)) {}
+namespace {
+
+// Whether TcpExt TW counts minisocks when they are born. Kernels that remember until a minisock's end which counter
+// it belongs to (5.10; from 6.1 on none does) have a member for that, whose name stands in the kernel's types.
+bool counts_births() {
+    const std::string types = read_text("/sys/kernel/btf/vmlinux");
+    return !types.empty() && types.find(std::string_view("\0tw_kill\0", 9)) == std::string::npos;
+}
+
+}  // namespace
+
+NetnsCounters::NetnsCounters() {
+    static const bool births_are_counted = counts_births();
+    if (births_are_counted) netstat_ = UniqueFd(open("/proc/thread-self/net/netstat", O_RDONLY | O_CLOEXEC));
+}
 
 void NetnsCounters::append(std::uint32_t netns, RecordBatch& batch) const {
     if (!netstat_.valid()) return;

@@ -17,7 +17,7 @@ public:
     // Of the namespace that the calling thread stands in; they can be read after it has left.
     NetnsCounters();
 
-    // Appends what they say now; nothing where /proc doesn't show them.
+    // Appends what they say now; nothing where /proc doesn't show them, or where they count ends instead of births.
     void append(std::uint32_t netns, RecordBatch& batch) const;
 
 private:
