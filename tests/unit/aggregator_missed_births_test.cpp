@@ -49,6 +49,7 @@ TEST_CASE("what is heard of a minisock whose birth went unheard finds who made a
     REQUIRE(snapshot.sockets.size() == 1);
     const SocketRow& row = snapshot.sockets.front();
     CHECK(row.state == state);
+    CHECK(row.socket.id == run.states().front().socket.id);
     CHECK(row.owner.pid == 7);
     CHECK(row.closer.pid == 7);
     CHECK(row.closed_by == ClosedBy::local);

@@ -206,6 +206,7 @@ void SocketLife::recognize_minisock(std::uint32_t index, const event_header& cau
     const std::optional<MissedBirths::Closed> before = missed_births_.take(socket.netns, socket.tuple);
     if (!before.has_value()) return;
     const SocketEntry& closed = before->socket;
+    socket.id = closed.id;  // it is the same connection's
     model_.set_owner(index, closed.owner);
     model_.set_closer(index, Model::closer_of(closed));
     MissedBirths::release(closed, model_.processes);
