@@ -152,8 +152,9 @@ bool ProcTables::fill(std::uint32_t tgid, existing_process_event& record) {
         count(folder + "/fd", known, record);
     }
     if (known.hidden) record.header.flags |= WIRE_FLAG_FDS_HIDDEN;
+    // Of a process that we may not look at 5.10 shows the folder instead of an error.
     struct stat netns {};
-    if (!known.kernel_thread && ::stat((folder + "/ns/net").c_str(), &netns) == 0)
+    if (!known.kernel_thread && ::stat((folder + "/ns/net").c_str(), &netns) == 0 && S_ISREG(netns.st_mode))
         record.netns = static_cast<se_u32>(netns.st_ino);
     record.counting_ns = static_cast<se_u32>(std::min<std::uint64_t>(ktime_now() - record.header.ktime_ns, UINT32_MAX));
     return true;
