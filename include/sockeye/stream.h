@@ -130,7 +130,7 @@ struct netns_stats_event {
 struct netns_counters_event {
 	struct event_header header;
 	se_u32 netns;
-	se_u32 reserved;
+	se_u32 netns_cookie; /* the lower half: `netns` is given to another namespace soon, this is not */
 	/* TcpExt TW plus TWKilled: every minisock since the namespace began, those in FIN_WAIT2 too
 	 * (__inet_twsk_schedule(), net/ipv4/inet_timewait_sock.c). */
 	se_u64 minisocks_born;

@@ -233,9 +233,10 @@ public:
         return record;
     }
     // What the namespace's own counters say when its table has been read.
-    netns_counters_event& netns_counters(std::uint64_t minisocks_born) {
+    netns_counters_event& netns_counters(std::uint64_t minisocks_born, std::uint32_t cookie = 1) {
         auto& record = add_anonymous<netns_counters_event>(WIRE_netns_counters);
         record.netns = netns_;
+        record.netns_cookie = cookie;
         record.minisocks_born = minisocks_born;
         return record;
     }

@@ -6,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "base/proc_text.h"
 #include "events/decode.h"
 #include "support/record_builder.h"
 
@@ -33,6 +34,17 @@ TEST_CASE("of the lines of /proc/PID/cgroup the one that tells most is taken", "
     CHECK(cgroup_in("0::/\n") == "/");
     CHECK(cgroup_in("5:cpu,cpuacct:/a:b\n") == "/a:b");
     CHECK(cgroup_in("").empty());
+}
+
+TEST_CASE("a counter of netstat is found by its group and name, and absent where it doesn't stand", "[host]") {
+    const std::string netstat =
+        "TcpExt: SyncookiesSent TW TWKilled\nTcpExt: 7 51416 3\nIpExt: InNoRoutes TW\nIpExt: 0 9\n";
+    CHECK(netstat_counter(netstat, "TcpExt:", "TW") == 51416U);
+    CHECK(netstat_counter(netstat, "TcpExt:", "TWKilled") == 3U);
+    CHECK(netstat_counter(netstat, "IpExt:", "TW") == 9U);
+    CHECK_FALSE(netstat_counter(netstat, "TcpExt:", "TWRecycled").has_value());
+    CHECK_FALSE(netstat_counter("TcpExt: TW\n", "TcpExt:", "TW").has_value());
+    CHECK_FALSE(netstat_counter("", "TcpExt:", "TW").has_value());
 }
 
 TEST_CASE("the cgroup of a process is read once, and again after its exec", "[host]") {

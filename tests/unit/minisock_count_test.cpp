@@ -118,6 +118,22 @@ TEST_CASE("what a filter keeps from us is not held against the kernel's count", 
     CHECK_FALSE(run.snapshot().minisocks.has_value());
 }
 
+TEST_CASE("a namespace that gets the number of one that has gone is counted for itself", "[minisocks]") {
+    ModelRun run = inferring();
+    read_table(run, 0);
+    close_in_fin_wait2(run, 1, kDone | kDead);
+    read_table(run, 3, WIRE_TCP_TIME_WAIT);
+    CHECK(missed(run) == 2);
+    for (const std::uint64_t born : {5U, 6U, 6U}) {
+        run.records.after(kSecond).sweep(SWEEP_TCP, SWEEP_BEGIN);
+        run.records.sweep(SWEEP_TCP, SWEEP_END);
+        run.records.netns_counters(born, 2);
+        run.apply();
+    }
+    CHECK(run.snapshot().minisocks->counted == 4);
+    CHECK(missed(run) == 3);
+}
+
 TEST_CASE("what was missed in a namespace stays missed when it is gone", "[minisocks]") {
     ModelRun run = inferring();
     read_table(run, 100);

@@ -13,23 +13,25 @@ constexpr std::size_t kMostSlots = 65535;
 
 }  // namespace
 
-void MinisockCount::counted(std::uint64_t born) {
-    if (!first_.has_value() || born < *first_) {
+void MinisockCount::counted(std::uint64_t born, std::uint32_t cookie) {
+    if (!first_.has_value() || cookie != cookie_ || born < *first_) {
         first_ = born;
+        cookie_ = cookie;
         met_ = 0;
-        check_.reset();
+        difference_.reset();
+        if (check_.has_value()) earlier_ = *check_;
         return;
     }
     const std::uint64_t counted = born - *first_;
     const std::int64_t now = static_cast<std::int64_t>(counted) - static_cast<std::int64_t>(met_);
     std::int64_t missed = now;
-    if (check_.has_value()) {
+    if (difference_.has_value()) {
         // Births that are on their way to us differ at one reading; those that were missed, at every one.
-        const bool lasts = (now < 0) == (difference_ < 0);
-        missed = !lasts ? 0 : std::abs(now) < std::abs(difference_) ? now : difference_;
+        const bool lasts = (now < 0) == (*difference_ < 0);
+        missed = !lasts ? 0 : std::abs(now) < std::abs(*difference_) ? now : *difference_;
     }
     difference_ = now;
-    check_ = MinisockCheck{.counted = counted, .missed = missed};
+    check_ = MinisockCheck{.counted = earlier_.counted + counted, .missed = earlier_.missed + missed};
 }
 
 std::uint16_t NetnsTable::find_or_make(std::uint32_t netns) {

@@ -30,15 +30,18 @@ struct TableSweep {
 class MinisockCount {
 public:
     void met() { ++met_; }
-    // `born`: since the namespace began. All that was told until now has been met.
-    void counted(std::uint64_t born);
+    // `born`: since the namespace began, `cookie`: which of those that have had its number. All that was told until now
+    // has been met.
+    void counted(std::uint64_t born, std::uint32_t cookie);
     // Since the first counted(); absent before the second.
     [[nodiscard]] const std::optional<MinisockCheck>& check() const { return check_; }
 
 private:
     std::optional<std::uint64_t> first_;
     std::uint64_t met_ = 0;
-    std::int64_t difference_ = 0;
+    std::uint32_t cookie_ = 0;
+    std::optional<std::int64_t> difference_;  // at the last reading; absent: it was the first
+    MinisockCheck earlier_;                   // of namespaces that had this number before
     std::optional<MinisockCheck> check_;
 };
 

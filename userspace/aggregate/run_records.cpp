@@ -55,7 +55,8 @@ void RunRecords::netns(const netns_stats_event& record) {
 }
 
 void RunRecords::netns(const netns_counters_event& record) {
-    model_.namespaces.at(model_.namespaces.slot_of(record.netns)).minisocks.counted(record.minisocks_born);
+    model_.namespaces.at(model_.namespaces.slot_of(record.netns)).minisocks.counted(record.minisocks_born,
+                                                                                           record.netns_cookie);
 }
 
 void RunRecords::self(const self_stats_event& record) {

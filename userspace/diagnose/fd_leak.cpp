@@ -57,6 +57,11 @@ std::string prlimit_advice(const ProcessRow& row) {
                        row.pid);
 }
 
+// That it grows is counted; that it goes on is what is believed.
+double belief_in(Confidence confidence, Severity severity) {
+    return std::max(share_of(confidence), severity == Severity::critical ? 0.7 : 0);
+}
+
 Finding of_process(const Judged& judged, Severity severity) {
     const ProcessRow& row = judged.process;
     const FdTrend& trend = judged.trend;
@@ -65,8 +70,7 @@ Finding of_process(const Judged& judged, Severity severity) {
     finding.rule = "fd_leak";
     finding.subject = std::to_string(row.pid);
     finding.severity = severity;
-    // That it grows is counted; that it goes on is what is believed.
-    finding.confidence = std::max(share_of(trend.confidence), severity == Severity::critical ? 0.7 : 0);
+    finding.confidence = belief_in(trend.confidence, severity);
     finding.owner = {.pid = row.pid, .tid = 0, .comm = row.comm};
     finding.title = fmt::format("{} ({}) leaks descriptors, most of kind {}: {} open, {} more a second{}", row.comm.view(),
                                 row.pid, kind, format_count(*row.fds.open), format_rate(trend.growth.per_s),
@@ -120,6 +124,17 @@ Finding of_way(const OpenerRow& row, const WayRow* way, const LeakJudgement& jud
     if (judged != nullptr && judged->trend.emfile_in_s.has_value())
         finding.advice.push_back(prlimit_advice(judged->process));
     return finding;
+}
+
+// Of a way that is not judged yet: what its first and last count tell.
+Growth rough_growth(const OpenerRow& row) {
+    const GrowthSample& first = row.growth.front();
+    const GrowthSample& last = row.growth.back();
+    Growth growth;
+    growth.seconds = static_cast<double>(last.ktime_ns - first.ktime_ns) / 1e9;
+    growth.gained = static_cast<double>(last.open) - static_cast<double>(first.open);
+    if (growth.seconds > 0) growth.per_s = growth.gained / growth.seconds;
+    return growth;
 }
 
 // The way through the program that explains most of what the process has gained. The number of openers: none is told
@@ -199,10 +214,13 @@ void diagnose_fd_leak(const Snapshot& now, const History& history, std::vector<F
             continue;
         }
         const OpenerRow& opener = now.openers[at];
-        // What the process's count tells is believed of the way that makes it.
-        const LeakJudgement judgement{.growth = trend->second.growth, .confidence = trend->second.confidence};
+        // What the process's count tells is believed of the way that makes it; the figures are the way's own.
+        const Growth& known = judged.openers[at].growth;
+        const LeakJudgement judgement{.growth = known.shape == Shape::unknown ? rough_growth(opener) : known,
+                                      .confidence = trend->second.confidence};
         findings.push_back(
             of_way(opener, opener.way.has_value() ? &now.ways[*opener.way] : nullptr, judgement, &process));
+        findings.back().confidence = belief_in(judgement.confidence, *severity);
     }
 }
 

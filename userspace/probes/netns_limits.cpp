@@ -3,6 +3,7 @@
 #include "probes/netns_limits.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 
 #include "base/proc_text.h"
 #include "probes/ktime.h"
@@ -38,11 +39,23 @@ bool counts_births() {
     return !types.empty() && types.find(std::string_view("\0tw_kill\0", 9)) == std::string::npos;
 }
 
+// SO_NETNS_COOKIE, since 5.14; 0: not known.
+std::uint32_t cookie_of_netns() {
+    constexpr int kNetnsCookie = 71;
+    const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    std::uint64_t cookie = 0;
+    socklen_t length = sizeof(cookie);
+    if (!socket.valid() || getsockopt(socket.get(), SOL_SOCKET, kNetnsCookie, &cookie, &length) != 0) return 0;
+    return static_cast<std::uint32_t>(cookie);
+}
+
 }  // namespace
 
 NetnsCounters::NetnsCounters() {
     static const bool births_are_counted = counts_births();
-    if (births_are_counted) netstat_ = UniqueFd(open("/proc/thread-self/net/netstat", O_RDONLY | O_CLOEXEC));
+    if (!births_are_counted) return;
+    netstat_ = UniqueFd(open("/proc/thread-self/net/netstat", O_RDONLY | O_CLOEXEC));
+    cookie_ = cookie_of_netns();
 }
 
 void NetnsCounters::append(std::uint32_t netns, RecordBatch& batch) const {
@@ -52,6 +65,7 @@ void NetnsCounters::append(std::uint32_t netns, RecordBatch& batch) const {
     record.header.size = sizeof(record);
     record.header.ktime_ns = ktime_now();
     record.netns = netns;
+    record.netns_cookie = cookie_;
     const std::string netstat = read_text(netstat_.get());
     for (const char* const name : {"TW", "TWKilled"}) {
         const std::optional<std::uint64_t> born = netstat_counter(netstat, "TcpExt:", name);

@@ -22,6 +22,7 @@ public:
 
 private:
     UniqueFd netstat_;
+    std::uint32_t cookie_ = 0;
 };
 
 }  // namespace sockeye
