@@ -16,12 +16,10 @@
  * tp/raw_syscalls/sys_enter: dearer, but a program on tp/syscalls can be preempted there, and until it goes on every
  * classic and kprobe program is skipped on its CPU (7.3, lazy preemption: a quarter of a churn lost).
  * Or, where classic tracepoints may not be used: fd_syscall_exit_btf on tp_btf/sys_exit and fd_syscall_enter_btf on
- * tp_btf/sys_enter. io_uring's own opens and accepts: fd_io_uring_complete_classic on
- * tp/io_uring/io_uring_complete or fd_io_uring_complete_btf on the tp_btf of that name (5.18 and later; silent
- * before). For socket_close alone: the enter programs, and the exit program on execve and execveat.
+ * tp_btf/sys_enter. io_uring's own opens and accepts: io_uring.bpf.c. For socket_close alone: the enter programs, and
+ * the exit program on execve and execveat.
  *
- * Misses: io_uring's closes, before 5.18 all of its descriptors; seccomp's ADDFD; ioctls that hand out descriptors
- * inside a struct; the copy that unshare(CLONE_FILES) makes; more than 256 closed by one exec; 32-bit system calls.
+ * Misses: io_uring's closes; seccomp's ADDFD; ioctls that hand out descriptors inside a struct; the copy that unshare(CLONE_FILES) makes; more than 256 closed by one exec; 32-bit system calls.
  * Two threads that close the same number at once are both told. The tp_btf programs are skipped from 7.0 on while
  * another task is preempted inside them. What a tick counts is right all the same.
  *
@@ -258,69 +256,6 @@ SEC("?tp_btf/sys_exit")
 int BPF_PROG(fd_syscall_exit_btf, struct pt_regs *regs, long result)
 {
 	return any_call_ended(regs->orig_ax, result);
-}
-
-/* Operations of io_uring that make a descriptor: enum io_uring_op. */
-struct io_kiocb {
-	u8 opcode;
-} __attribute__((preserve_access_index));
-struct io_uring_cqe {
-	s32 res;
-} __attribute__((preserve_access_index));
-struct trace_event_raw_io_uring_complete {
-	void *req;
-	int res;
-} __attribute__((preserve_access_index));
-enum {
-	IORING_OP_ACCEPT = 13,
-	IORING_OP_OPENAT = 18,
-	IORING_OP_OPENAT2 = 28,
-	IORING_OP_SOCKET = 45,
-	IORING_OP_FIXED_FD_INSTALL = 54,
-};
-
-/* A finished operation. One that fills a slot of the ring's own table has result 0, as has an open that got
- * descriptor 0: that one is missed. */
-static __always_inline int io_uring_completed(struct io_kiocb *request, s32 result)
-{
-	u8 operation;
-
-	if (!request || result <= 0)
-		return 0;
-	operation = BPF_CORE_READ(request, opcode);
-	if (operation != IORING_OP_ACCEPT && operation != IORING_OP_OPENAT && operation != IORING_OP_OPENAT2 &&
-	    operation != IORING_OP_SOCKET && operation != IORING_OP_FIXED_FD_INSTALL)
-		return 0;
-	if (filter_tgid(bpf_get_current_pid_tgid() >> 32))
-		write_opened(result, FD_VIA_io_uring);
-	return 0;
-}
-
-SEC("?tp/io_uring/io_uring_complete")
-int fd_io_uring_complete_classic(struct trace_event_raw_io_uring_complete *ctx)
-{
-	if (!bpf_core_field_exists(ctx->req))
-		return 0;
-	return io_uring_completed(ctx->req, ctx->res);
-}
-
-/* Arguments: (ctx, req, user_data, res, …) from 5.18, (ctx, req, cqe) from 6.16. */
-extern int LINUX_KERNEL_VERSION __kconfig;
-
-SEC("?tp_btf/io_uring_complete")
-int fd_io_uring_complete_btf(u64 *ctx)
-{
-	struct io_kiocb *request = (struct io_kiocb *)ctx[1];
-	struct trace_event_raw_io_uring_complete *classic = NULL;
-	s32 result;
-
-	if (!bpf_core_field_exists(classic->req))
-		return 0;
-	if (LINUX_KERNEL_VERSION >= 0x061000)
-		result = BPF_CORE_READ((struct io_uring_cqe *)ctx[2], res);
-	else
-		result = (s32)ctx[3];
-	return io_uring_completed(request, result);
 }
 
 /* Descriptors of the process, by its leader's table; threads with a table of their own are not shown in

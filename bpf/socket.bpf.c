@@ -13,11 +13,9 @@
  *                                fexit/inet_csk_accept: who accepted, without descriptor; no syscall pays
  *   accept_kretprobe             the same; returns are missed when more tasks block in accept() than it has slots
  *
- * Misses: io_uring's socket, connect and accept are no system calls of these names. Their connections are
- * still seen by their states, with the owner of the connect. */
-#include "fd_table.h"
-#include "filter.h"
-#include "sock.h"
+ * Misses: io_uring's socket, bind, listen and connect are no system calls of these names; its connections are seen by
+ * their states, with the owner of the connect. Its accepts: io_uring.bpf.c. */
+#include "socket_call.h"
 
 #define EINTR 4
 #define EAGAIN 11
@@ -29,75 +27,6 @@
 static __always_inline bool is_no_outcome(long result)
 {
 	return result == -EAGAIN || result == -EINTR || (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK);
-}
-
-/* Returns the socket's state. */
-static __always_inline u8 fill_socket(struct socket_call_event *event, struct sock *sk)
-{
-	event->sk = (u64)sk;
-	return sk ? read_sock_tuple(&event->tuple, &event->netns, sk) : WIRE_TCP_CLOSE;
-}
-
-/* A connection may be reset while it waits to be accepted: then its port is put back (inet_put_port), and only its source
- * port stays. */
-static __always_inline u8 fill_accepted(struct socket_call_event *event, struct sock *sk)
-{
-	u8 state = fill_socket(event, sk);
-
-	if (sk && state == WIRE_TCP_CLOSE && event->tuple.protocol == IPPROTO_TCP) {
-		event->tuple.lport = read_source_port(sk);
-		event->header.flags |= WIRE_FLAG_SOCK_CLOSED;
-	}
-	return state;
-}
-
-/* A record of kind `name` with the caller filled in; NULL after counting the loss. */
-#define SOCKET_CALL_RESERVE(name)                                                                    \
-	({                                                                                           \
-		struct socket_call_event *call_ = EVENT_RESERVE(name, socket_call_event);            \
-		if (call_) {                                                                         \
-			header_set_current(&call_->header);                                          \
-			read_process_comm(call_->comm);                                              \
-			call_->fd = -1;                                                              \
-		}                                                                                    \
-		call_;                                                                               \
-	})
-
-static __always_inline struct sock *sock_of_current_fd(s32 fd)
-{
-	struct fd_slots slots;
-
-	slots_of_current(&slots);
-	return sock_of_file(file_in_slots(&slots, fd));
-}
-
-/* Who owns the connection is all that the live view wants: its tuple is known from its states, and each read
- * of kernel memory costs the acceptor. */
-static __always_inline void handle_accept_owner(s32 fd, u32 flags)
-{
-	struct socket_call_event *event;
-	struct sock *accepted = sock_of_current_fd(fd);
-
-	if (!accepted)
-		return;
-	event = SOCKET_CALL_RESERVE(accept);
-	if (!event)
-		return;
-	event->header.flags |= flags;
-	event->sk = (u64)accepted;
-	event->fd = fd;
-	event_submit(event);
-}
-
-/* Somebody who is not asked for has accepted: that ends what is told of the connection. */
-static __always_inline void handle_unwanted_accept(s32 fd)
-{
-	struct sock *accepted = sock_of_current_fd(fd);
-
-	if (!accepted || is_ignored(accepted))
-		return;
-	ignore_socket(accepted);
-	handle_accept_owner(fd, WIRE_FLAG_UNWANTED);
 }
 
 static __always_inline void handle_accept_call(const struct user_call *call, long result)

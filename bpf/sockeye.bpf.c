@@ -9,6 +9,7 @@ char LICENSE[] SEC("license") = "GPL";
 #include "time_wait.bpf.c"
 #include "socket.bpf.c"
 #include "fd.bpf.c"
+#include "io_uring.bpf.c"
 #include "fd_functions.bpf.c"
 #include "fd_refused.bpf.c"
 #include "process.bpf.c"

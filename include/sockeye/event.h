@@ -108,6 +108,8 @@ enum wire_flag {
 	WIRE_FLAG_SOCK_CLOSED = 1 << 9,
 	/* existing_process: whoever looked may not see which descriptors these are. */
 	WIRE_FLAG_FDS_HIDDEN = 1 << 10,
+	/* accept: concluded from a number; it was one if nobody has accepted the connection yet. */
+	WIRE_FLAG_PERHAPS = 1 << 11,
 };
 
 struct event_header {

@@ -39,12 +39,12 @@ std::map<std::string, unsigned> open_by_caller(const Json& verdict, pid_t pid) {
     return open;
 }
 
-// What open_by_caller() is to be, as text: so many of each kind that fd_leaker leaks, by the function named after it.
-std::string each_kind(unsigned open) {
+// What open_by_caller() is to be: so many of each kind that fd_leaker leaks, by the function named after it.
+std::map<std::string, unsigned> each_kind(unsigned open) {
     std::map<std::string, unsigned> wanted;
     for (const char* kind : {"socket", "file", "dup", "eventfd", "epoll", "timerfd", "memfd", "pipe"})
         wanted[std::string("leak_") + kind] = open;
-    return Json(wanted).dump();
+    return wanted;
 }
 
 bool has_mapped(pid_t pid, const std::string& file) {
@@ -63,6 +63,26 @@ struct Watched {
 
 bool says(Program& leaker, const std::string& said) {
     return leaker.wait_for_line([&](const std::string& line) { return line == said; });
+}
+
+// Each opener has what it opened; where hooks skipped and said so, no more is missing than that.
+void check_openers(const Watched& seen, unsigned open) {
+    const std::map<std::string, unsigned> shown = open_by_caller(seen.verdict, seen.pid);
+    if (!seen.lost) {
+        CHECK(Json(shown).dump() == Json(each_kind(open)).dump());
+        return;
+    }
+    CHECK(hooks_may_skip());
+    unsigned lost = 0, missing = 0;
+    for (const auto& [what, count] : seen.verdict["lost"].items()) lost += count.get<unsigned>();
+    for (const auto& [caller, wanted] : each_kind(open)) {
+        INFO(caller);
+        const auto found = shown.find(caller);
+        const unsigned counted = found == shown.end() ? 0 : found->second;
+        CHECK(counted <= wanted);
+        missing += wanted - std::min(counted, wanted);
+    }
+    CHECK(missing <= lost);
 }
 
 // Starts sockeye on a leaker that has begun, runs act() and ends sockeye.
@@ -125,7 +145,7 @@ TEST_CASE("the function that leaks is named in eight kinds of leak, with and wit
     constexpr unsigned kRounds = 4;  // few enough that each way is copied before its shape is known
     const Watched seen = repeat_after_loss([&] { return watch_two_turns(program, kRounds); });
     INFO(seen.verdict.dump(2));
-    CHECK(Json(open_by_caller(seen.verdict, seen.pid)).dump() == each_kind(2 * kRounds));
+    check_openers(seen, 2 * kRounds);
     for (const Json& row : stacks_of(seen.verdict, seen.pid)) {
         INFO(row.dump());
         CHECK(row["opened"].get<unsigned>() >= row["count"].get<unsigned>());
@@ -139,7 +159,7 @@ TEST_CASE("who was refused a descriptor, by which call, and what a process that 
     const Watched seen = repeat_after_loss([] { return watch_exhaustion(kRounds); });
     const Json& verdict = seen.verdict;
     INFO(verdict.dump(2));
-    CHECK(Json(open_by_caller(verdict, seen.pid)).dump() == each_kind(kRounds));
+    check_openers(seen, kRounds);
     for (const Json& process : verdict["processes"]) {
         if (process["pid"] == seen.pid) CHECK(process["alive"] == false);
     }

@@ -19,6 +19,7 @@ struct FakeKernel {
     KernelFacts facts;
     std::set<HookKind> refused_kinds;
     std::set<std::string> refused_hooks;
+    std::set<std::string> forbidden_hooks;  // there, and refused
 
     FakeKernel(KernelVersion version, Preemption preemption) {
         facts.version = version;
@@ -32,16 +33,22 @@ struct FakeKernel {
         refused_hooks.insert(hook);
         return *this;
     }
+    FakeKernel& forbidding(const std::string& hook) {
+        forbidden_hooks.insert(hook);
+        return *this;
+    }
     // inet_csk_accept() is the only function whose arguments matter.
     [[nodiscard]] int accept_arguments() const { return facts.version < KernelVersion{6, 10} ? 4 : 2; }
     [[nodiscard]] ProbePlan plan(FeatureSet features, HookTier tier = HookTier::automatic,
                                  PidFilter pid_filter = PidFilter::absent) const {
         return choose_hooks({features, tier, pid_filter}, facts, [this](const Attachment& attachment) {
             const std::string name = hook_name(attachment);
-            if (attachment.arguments >= 0 && attachment.arguments != accept_arguments())
+            if (attachment.target == "inet_csk_accept" && attachment.arguments >= 0 &&
+                attachment.arguments != accept_arguments())
                 return HookTrial{EINVAL, "EINVAL: other arguments", {}};
             if (refused_kinds.contains(attachment.kind) || refused_hooks.contains(name))
                 return HookTrial{ENOENT, "ENOENT: not here", "another kernel for " + name};
+            if (forbidden_hooks.contains(name)) return HookTrial{EINVAL, "EINVAL at load", {}};
             return HookTrial{};
         });
     }
@@ -262,6 +269,18 @@ TEST_CASE("optional places are left out where the kernel lacks them", "[plan]") 
     const PlannedRow& row = *plan.find("descriptors");
     CHECK(row.kind == HookKind::syscall_tracepoint);
     for (const Attachment& attachment : row.attachments) CHECK(attachment.target != "syscalls/sys_exit_open_tree_attr");
+}
+
+TEST_CASE("an optional place that the kernel has and refuses is told, and the row is not exact", "[plan]") {
+    FakeKernel kernel({6, 1}, Preemption::voluntary);
+    CHECK(kernel.plan(Feature::time_wait).find("time_wait_second_chance")->without.empty());
+    const ProbePlan plan =
+        kernel.forbidding("fexit/inet_twsk_hashdance_schedule").plan(Feature::time_wait);
+    const PlannedRow& row = *plan.find("time_wait_second_chance");
+    REQUIRE(row.without.size() == 1);
+    CHECK(row.without[0].hook == "fexit/inet_twsk_hashdance_schedule");
+    CHECK(row.cost.find("without fexit/inet_twsk_hashdance_schedule: EINVAL at load") != std::string::npos);
+    CHECK_FALSE(row.exact);
 }
 
 namespace {

@@ -20,6 +20,12 @@ bool is_other_life(const SocketEntry& socket, const socket_call_event& record) {
            !same_ends(record.tuple, socket.tuple);
 }
 
+// A connection that came to us and has not been accepted: sweeps find no file of such a socket.
+bool waits_to_be_accepted(const SocketEntry& socket) {
+    return socket.is_tcp() && !socket.is(kMinisock) && !socket.is(kConnector) && !socket.is(kSocketCall) &&
+           !socket.is(kAccepted) && socket.inode == 0;
+}
+
 EventKind kind_of(const socket_call_event& record) {
     switch (record.header.kind) {
         case WIRE_socket:
@@ -156,6 +162,11 @@ void SocketCalls::accept(const socket_call_event& record, std::uint32_t caller) 
     const SocketEntry* entry = nullptr;
     if (record.error == 0 && record.sk != 0) {
         std::uint32_t index = model_.sockets.find_sk(record.sk);
+        if ((record.header.flags & WIRE_FLAG_PERHAPS) != 0 &&
+            (index == SocketTable::kNone || is_other_life(model_.sockets.at(index), record) ||
+             !waits_to_be_accepted(model_.sockets.at(index)))) {
+            return;
+        }
         if (index != SocketTable::kNone && is_other_life(model_.sockets.at(index), record)) {
             if (model_.sockets.at(index).is(kMinisock)) {
                 model_.sockets.unfile_sk(index);

@@ -80,7 +80,7 @@ public:
     Attempt(const TracerOptions& options, KernelCapabilities& kernel, const ProbePlan& plan, LibbpfLog& log)
         : options_(options), kernel_(kernel), plan_(plan), log_(log) {}
 
-    std::optional<Failure> run(LoadedPrograms& loaded) {
+    std::optional<Failure> load(LoadedPrograms& loaded) {
         log_.clear();
         loaded.links.detach();
         loaded.skeleton.reset(sockeye_bpf__open());
@@ -89,6 +89,12 @@ public:
         loaded.ring_bytes = ring_size(options_);
         if (std::optional<Failure> failure = configure(skeleton, loaded.ring_bytes)) return failure;
         if (const int error = sockeye_bpf__load(&skeleton); error != 0) return load_failure(-error);
+        return std::nullopt;
+    }
+
+    std::optional<Failure> run(LoadedPrograms& loaded) {
+        if (std::optional<Failure> failure = load(loaded)) return failure;
+        sockeye_bpf& skeleton = *loaded.skeleton;
         if (Result<void> filled = fill_kernel_filter(options_.filter, skeleton); !filled)
             return Failure{{}, {EIO, filled.error().message, {}}};
         if (std::optional<Failure> failure = attach(loaded)) return failure;
@@ -220,7 +226,12 @@ bool note_blame(const ProbePlan& plan, const Failure& failure, Blame& blamed) {
 
 std::size_t planned_ring_bytes(const TracerOptions& options) { return ring_size(options); }
 
-Result<LoadedPrograms> load_programs(const TracerOptions& options, KernelCapabilities& kernel) {
+namespace {
+
+// Plans and tries, and plans again without what was refused, until it works or nobody is to blame.
+template <typename Try>
+std::optional<Failure> try_plans(const TracerOptions& options, KernelCapabilities& kernel, LoadedPrograms& loaded,
+                                 const Try& try_plan) {
     raise_limits();
     LibbpfLog log(options.libbpf_chatter);
     Blame blamed;
@@ -229,22 +240,36 @@ Result<LoadedPrograms> load_programs(const TracerOptions& options, KernelCapabil
         const auto known = blamed.find({attachment.program, attachment.target});
         return known != blamed.end() ? known->second : kernel.try_hook(attachment);
     };
-    LoadedPrograms loaded;
     for (;;) {
         loaded.plan = choose_hooks(request, kernel.facts(), try_hook);
-        std::optional<Failure> failure = Attempt(options, kernel, loaded.plan, log).run(loaded);
-        if (!failure) {
-            loaded.events = std::move(kernel.events());
-            loaded.events.keep_only(loaded.plan);
-            return loaded;
-        }
+        std::optional<Failure> failure = try_plan(Attempt(options, kernel, loaded.plan, log));
+        if (!failure) return std::nullopt;
         // Where programs stay in their events, the next attempt needs events of its own.
         loaded.links.detach();
         kernel.events().reset();
-        if (!note_blame(loaded.plan, *failure, blamed))
-            return Error("cannot load the BPF programs: " + failure->trial.reason + "; run `sockeye doctor`",
-                         ExitCode::unsupported);
+        if (!note_blame(loaded.plan, *failure, blamed)) return failure;
     }
+}
+
+}  // namespace
+
+ProbePlan plan_that_loads(const TracerOptions& options, KernelCapabilities& kernel) {
+    LoadedPrograms loaded;
+    // Where nothing may be loaded at all, the trials of single hooks have said why.
+    try_plans(options, kernel, loaded, [&loaded](Attempt attempt) { return attempt.load(loaded); });
+    return loaded.plan;
+}
+
+Result<LoadedPrograms> load_programs(const TracerOptions& options, KernelCapabilities& kernel) {
+    LoadedPrograms loaded;
+    const std::optional<Failure> failure =
+        try_plans(options, kernel, loaded, [&loaded](Attempt attempt) { return attempt.run(loaded); });
+    if (failure)
+        return Error("cannot load the BPF programs: " + failure->trial.reason + "; run `sockeye doctor`",
+                     ExitCode::unsupported);
+    loaded.events = std::move(kernel.events());
+    loaded.events.keep_only(loaded.plan);
+    return loaded;
 }
 
 }  // namespace sockeye

@@ -40,4 +40,8 @@ struct LoadedPrograms {
 
 Result<LoadedPrograms> load_programs(const TracerOptions& options, KernelCapabilities& kernel);
 
+// Which hooks load_programs() would choose: each program goes through the verifier, none is attached. Where nothing may be
+// loaded, what the trials of single hooks have said.
+ProbePlan plan_that_loads(const TracerOptions& options, KernelCapabilities& kernel);
+
 }  // namespace sockeye

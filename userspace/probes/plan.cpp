@@ -3,6 +3,7 @@
 #include "probes/plan.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
 
 #include "probes/probe_table.h"
@@ -138,6 +139,7 @@ private:
     std::string refusal(const Alternative& alternative, const std::string& banned, PlannedRow& row,
                         std::vector<std::string>& remedies) const {
         row.attachments.clear();
+        row.without.clear();
         if (!is_hook(alternative.kind)) return {};
         if (!banned.empty()) return banned;
         const bool forced = belongs_to(alternative.kind, tier_);
@@ -156,7 +158,10 @@ private:
                 continue;
             }
             if (first_reason.empty()) first_reason = trial.reason;
-            if (attachment.presence != Presence::required) continue;
+            if (attachment.presence != Presence::required) {
+                if (!is_absence(trial.error)) row.without.push_back({hook_name(attachment), std::move(trial.reason)});
+                continue;
+            }
             if (!trial.remedy.empty()) remedies.push_back(std::move(trial.remedy));
             return first_reason;
         }
@@ -179,6 +184,11 @@ private:
             row.cost += candidate.trust == Trust::lossy ? "5 %" : "0.3 %";
             row.cost += " of the events under load, counted as lost";
         }
+        for (const Refusal& place : row.without) {
+            row.exact = false;
+            if (!row.cost.empty()) row.cost += "; ";
+            row.cost += "without " + place.hook + ": " + place.reason;
+        }
         if (!row.exact) row.remedy = joined(remedies);
     }
 
@@ -190,6 +200,9 @@ private:
         row.cost = "sockets of our own network namespace only";
         row.remedy = "run as root (CAP_SYS_ADMIN), to enter the others";
     }
+
+    // The kernel has no such place, or kprobes can't reach it.
+    static bool is_absence(int error) { return error == ENOENT || error == EADDRNOTAVAIL || error == ENODEV; }
 
     static std::string joined(const std::vector<std::string>& remedies) {
         std::string text;

@@ -81,6 +81,7 @@ struct PlannedRow {
     std::string cost;                   // what the choice costs the user; empty: nothing
     std::string remedy;                 // what would give a better one; empty: it is the best
     std::vector<Refusal> refused;       // better alternatives, best first
+    std::vector<Refusal> without;       // places of the choice that the kernel has and does not let us hook
 };
 
 struct ProbePlan {

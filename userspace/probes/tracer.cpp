@@ -84,9 +84,7 @@ void Tracer::read_statistics(RecordBatch& batch) {
 Result<ProbePlan> plan_probes(const TracerOptions& options) {
     Result<KernelCapabilities> kernel = KernelCapabilities::ask();
     if (!kernel) return kernel.error();
-    const TryHook try_hook = [&kernel](const Attachment& attachment) { return kernel->try_hook(attachment); };
-    const PlanRequest request{options.features, options.tier, pid_filter_of(options.filter)};
-    return choose_hooks(request, kernel->facts(), try_hook);
+    return plan_that_loads(options, *kernel);
 }
 
 }  // namespace sockeye

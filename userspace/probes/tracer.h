@@ -46,7 +46,7 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-// Plans without loading the real programs or attaching anything: for doctor.
+// Plans and loads, and attaches nothing: for doctor.
 Result<ProbePlan> plan_probes(const TracerOptions& options);
 
 // The size of the ring buffer that open() would make.

@@ -52,6 +52,10 @@ public:
         submit_array_[index] = index;
         __atomic_store_n(submit_tail_, tail + 1, __ATOMIC_RELEASE);
         if (syscall(SYS_io_uring_enter, fd_, 1, 0, 0, nullptr, 0) < 1) return -EIO;
+        return next();
+    }
+    // The next result, of one that completes more than once.
+    int next() {
         for (int tries = 0; tries < 20000; tries++) {
             std::uint32_t head = *done_head_;
             if (__atomic_load_n(done_tail_, __ATOMIC_ACQUIRE) != head) {
