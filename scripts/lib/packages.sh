@@ -5,7 +5,7 @@
 
 # shellcheck disable=SC2034 # read by the scripts that source this
 build_packages=(
-	clang llvm bpftool libbpf-dev libelf-dev libdw-dev zlib1g-dev liblzma-dev libbz2-dev libcli11-dev libspdlog-dev libfmt-dev
+	clang llvm bpftool libbpf-dev libelf-dev libdw-dev zlib1g-dev libzstd-dev liblzma-dev libbz2-dev libcli11-dev libspdlog-dev libfmt-dev
 	libncurses-dev nlohmann-json3-dev catch2 cmake ninja-build g++ pkg-config linux-libc-dev
 )
 # shellcheck disable=SC2034

@@ -2,17 +2,7 @@
 // Recordings: a stream of wire records in a file. RecordingWriter writes one, RecordingReader is the
 // EventSource that reads it back, damaged or cut off as it may be, and says what could not be read.
 //
-// The format (numbers in the byte order of the host that wrote it; the file header tells which):
-//
-//   file    = file_header block* end_block
-//   block   = block_header payload
-//   payload = whole wire records (include/sockeye/event.h), one behind the other
-//
-// Each block carries the CRC-32 (zlib's) of its own header and of its payload, its number in the file, and how
-// many records came before it. After damage the reader looks for the next block header whose checksum is right,
-// so that damage costs the blocks that it touches, and knows how many records those held. The end block has no
-// payload; where it is missing the recording was cut off. Changes of the records raise EVENT_ABI_VERSION,
-// changes of what stands here raise kRecordingFormat; readers refuse what they do not know.
+// The format: recording_format.h.
 #pragma once
 
 #include <cstddef>
@@ -25,65 +15,44 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "events/compression.h"
+#include "events/recording_format.h"
 #include "events/source.h"
 #include "sockeye/event.h"
 
 namespace sockeye {
-
-inline constexpr std::uint32_t kRecordingFormat = 1;
-inline constexpr std::uint64_t kRecordingMagic = 0x0a65796b636f73aaULL;  // "\xaasockey\n" on little endian
-inline constexpr std::uint32_t kRecordingByteOrder = 0x01020304;
-inline constexpr std::uint64_t kBlockMarker = 0xb10cb10c5ecab10cULL;
-
-struct RecordingFileHeader {
-    std::uint64_t magic = kRecordingMagic;
-    std::uint32_t byte_order = kRecordingByteOrder;
-    std::uint32_t format = kRecordingFormat;
-    std::uint32_t abi_version = EVENT_ABI_VERSION;
-    std::uint32_t reserved = 0;
-    std::uint32_t reserved2 = 0;
-    std::uint32_t crc = 0;  // of the bytes before it
-};
-static_assert(sizeof(RecordingFileHeader) == 32);
-
-struct RecordingBlockHeader {
-    std::uint64_t marker = kBlockMarker;
-    std::uint64_t records_before = 0;  // in all blocks before this one
-    std::uint32_t number = 0;          // of the block, from 0
-    std::uint32_t records = 0;
-    std::uint32_t payload_bytes = 0;  // at most kBlockMaxBytes; 0: the end block
-    std::uint32_t payload_crc = 0;
-    std::uint32_t abi_version = EVENT_ABI_VERSION;
-    std::uint32_t crc = 0;  // of the bytes before it
-};
-static_assert(sizeof(RecordingBlockHeader) == 40);
-
-inline constexpr std::size_t kBlockTargetBytes = 64 * 1024;  // what damage of one byte costs
-inline constexpr std::size_t kBlockMaxBytes = 1024 * 1024;
 
 class RecordingWriter {
 public:
     // Creates or overwrites `path`.
     static Result<RecordingWriter> create(const std::string& path);
 
-    // Takes whole records; writes full blocks.
+    // Takes whole records; writes full blocks, compressed.
     Result<void> append(std::span<const std::byte> records);
     // Writes what is pending as a (short) block: what was appended until now survives our death.
     Result<void> flush();
-    // Writes the end block and makes everything durable. Nothing may be appended after it.
+    // Writes the end block with the index and makes everything durable. Nothing may be appended after it.
     Result<void> finish();
 
     [[nodiscard]] std::uint64_t records() const { return records_written_ + pending_records_; }
-    [[nodiscard]] std::uint64_t bytes() const { return file_bytes_ + pending_.size(); }
+    // Of the file, without what is pending.
+    [[nodiscard]] std::uint64_t bytes() const { return file_bytes_; }
 
 private:
     RecordingWriter(std::string path, UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
     Result<void> write_block();
+    Result<void> write_end();
+    Result<void> write_sealed(RecordingBlockHeader header);
     Result<void> write_all(std::span<const std::byte> bytes);
+    void index_block(const RecordingIndexEntry& entry);
 
     std::string path_;
     UniqueFd fd_;
-    std::vector<std::byte> pending_;
+    Compressor compressor_;
+    std::vector<std::byte> pending_;  // records of the next block
+    std::vector<std::byte> packed_;   // a block as it is written: room for its header, then its payload
+    std::vector<RecordingIndexEntry> index_;
+    std::uint32_t index_stride_ = 1;
     std::uint32_t pending_records_ = 0;
     std::uint32_t blocks_ = 0;
     std::uint64_t records_written_ = 0;
@@ -104,8 +73,11 @@ public:
     // Errors: no such file, not a recording, made by another version or byte order.
     static Result<std::unique_ptr<RecordingReader>> open(const std::string& path);
 
-    // When the last record was made, from the end of the file: of a long recording only the last block is read. Absent:
-    // not known, or no regular file.
+    // Where its blocks are, by time. Absent: cut off or damaged at its end, or no regular file.
+    static std::optional<RecordingIndex> index_of(const std::string& path);
+
+    // When the last record was made: of a long recording only the last blocks are read. Absent: not known, or no regular
+    // file.
     static std::optional<std::uint64_t> last_ktime_ns(const std::string& path);
 
     // Appends the records of one block. Behind damage it first appends a `lost` record of the class "recording"
@@ -122,10 +94,13 @@ private:
     std::span<const std::byte> window(std::size_t bytes);
     void skip(std::size_t bytes);
     void take_block(RecordBatch& batch);
-    void take_records(const RecordingBlockHeader& header, std::span<const std::byte> payload, RecordBatch& batch);
+    void take_records(const RecordingBlockHeader& header, std::span<const std::byte> records, RecordBatch& batch);
+    bool start_at(std::uint64_t offset);
     void find_next_block(std::string reason);
 
     UniqueFd fd_;
+    Decompressor decompressor_;
+    std::vector<std::byte> unpacked_;  // the records of one block
     std::vector<std::byte> buffer_;  // bytes read from the file and not yet consumed, from buffer_at_ on
     std::size_t buffer_at_ = 0;
     std::uint64_t offset_ = 0;  // in the file, of buffer_[buffer_at_]

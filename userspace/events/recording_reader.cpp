@@ -104,19 +104,56 @@ Result<std::unique_ptr<RecordingReader>> RecordingReader::open(const std::string
     return reader;
 }
 
-std::optional<std::uint64_t> RecordingReader::last_ktime_ns(const std::string& path) {
+std::optional<RecordingIndex> RecordingReader::index_of(const std::string& path) {
     // A pipe can't be read twice, and opening it again may wait for ever.
     struct stat file {};
     if (::stat(path.c_str(), &file) != 0 || !S_ISREG(file.st_mode)) return std::nullopt;
     const Result<std::unique_ptr<RecordingReader>> opened = open(path);
-    if (!opened) return std::nullopt;
-    // Wherever this begins, a whole block and the end block follow; what stands before them is passed over as damage.
-    constexpr off_t kTail = kBlockMaxBytes + 2 * sizeof(RecordingBlockHeader);
+    const auto size = static_cast<std::uint64_t>(file.st_size);
+    constexpr std::size_t kLeast = sizeof(RecordingBlockHeader) + sizeof(RecordingTail);
+    if (!opened || size < sizeof(RecordingFileHeader) + kLeast) return std::nullopt;
     RecordingReader& reader = **opened;
-    if (file.st_size > kTail + static_cast<off_t>(kReadBytes)) {
-        if (::lseek(reader.fd_.get(), file.st_size - kTail, SEEK_SET) < 0) return std::nullopt;
-        reader.buffer_.clear();
-        reader.buffer_at_ = 0;
+    if (!reader.start_at(size - sizeof(RecordingTail))) return std::nullopt;
+    std::span<const std::byte> bytes = reader.window(sizeof(RecordingTail));
+    if (bytes.size() < sizeof(RecordingTail)) return std::nullopt;
+    const auto tail = load<RecordingTail>(bytes);
+    if (tail.marker != RecordingTail{}.marker || tail.end_block_bytes < kLeast || tail.end_block_bytes > size ||
+        tail.end_block_bytes > kLeast + kPayloadMaxBytes)
+        return std::nullopt;
+    RecordingIndex index;
+    index.end_offset = size - tail.end_block_bytes;
+    if (!reader.start_at(index.end_offset)) return std::nullopt;
+    bytes = reader.window(tail.end_block_bytes);
+    if (bytes.size() < tail.end_block_bytes) return std::nullopt;
+    const auto header = load<RecordingBlockHeader>(bytes);
+    const std::span<const std::byte> payload = bytes.subspan(sizeof(header));
+    if (header.marker != kBlockMarker || !is_sealed(header) || header.records != 0 ||
+        header.payload_bytes != payload.size() || !crc_is_right(payload, header.payload_crc) ||
+        header.raw_bytes > kBlockMaxBytes || header.raw_bytes % sizeof(RecordingIndexEntry) != 0)
+        return std::nullopt;
+    index.records = header.records_before;
+    index.blocks = header.number;
+    index.entries.resize(header.raw_bytes / sizeof(RecordingIndexEntry));
+    if (!reader.decompressor_.unpack(payload.first(payload.size() - sizeof(RecordingTail)),
+                                     std::as_writable_bytes(std::span(index.entries))))
+        return std::nullopt;
+    return index;
+}
+
+std::optional<std::uint64_t> RecordingReader::last_ktime_ns(const std::string& path) {
+    struct stat file {};
+    if (::stat(path.c_str(), &file) != 0 || !S_ISREG(file.st_mode)) return std::nullopt;
+    const Result<std::unique_ptr<RecordingReader>> opened = open(path);
+    if (!opened) return std::nullopt;
+    RecordingReader& reader = **opened;
+    // Without an index: wherever this begins, a whole block and the end block follow; what stands before them is passed
+    // over as damage.
+    constexpr off_t kEnd = 2 * (kPayloadMaxBytes + sizeof(RecordingBlockHeader));
+    const std::optional<RecordingIndex> index = index_of(path);
+    if (index.has_value() && !index->entries.empty()) {
+        if (!reader.start_at(index->entries.back().offset)) return std::nullopt;
+    } else if (file.st_size > kEnd + static_cast<off_t>(sizeof(RecordingFileHeader))) {
+        if (!reader.start_at(static_cast<std::uint64_t>(file.st_size - kEnd))) return std::nullopt;
     }
     RecordBatch batch;
     for (;;) {
@@ -125,6 +162,16 @@ std::optional<std::uint64_t> RecordingReader::last_ktime_ns(const std::string& p
         if (!status || *status == SourceStatus::end) break;
     }
     return reader.last_ktime_ns_ == 0 ? std::nullopt : std::optional(reader.last_ktime_ns_);
+}
+
+// Reads on from there.
+bool RecordingReader::start_at(std::uint64_t offset) {
+    if (::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_SET) < 0) return false;
+    buffer_.clear();
+    buffer_at_ = 0;
+    offset_ = offset;
+    file_ended_ = false;
+    return true;
 }
 
 // The next `bytes` of the file, fewer only at its end.
@@ -175,8 +222,8 @@ void RecordingReader::take_block(RecordBatch& batch) {
     if (bytes.size() < sizeof(RecordingBlockHeader)) return find_next_block("cut off inside a block's header");
     const auto header = load<RecordingBlockHeader>(bytes);
     if (header.marker != kBlockMarker || !is_sealed(header)) return find_next_block("a block's header is damaged");
-    if (header.payload_bytes > kBlockMaxBytes || header.abi_version != EVENT_ABI_VERSION ||
-        header.number < next_number_) {
+    if (header.payload_bytes > kPayloadMaxBytes || header.raw_bytes > kBlockMaxBytes ||
+        header.abi_version != EVENT_ABI_VERSION || header.number < next_number_) {
         return find_next_block("a block that does not belong here");
     }
     bytes = window(sizeof(header) + header.payload_bytes);
@@ -184,28 +231,31 @@ void RecordingReader::take_block(RecordBatch& batch) {
     if (payload.size() < header.payload_bytes) return find_next_block("cut off inside a block");
     if (!crc_is_right(payload, header.payload_crc))
         return find_next_block("the checksum of a block's records is wrong");
-    const std::optional<std::uint64_t> last_ktime_ns = walk_records(payload, header.records);
+    unpacked_.resize(header.records == 0 ? 0 : header.raw_bytes);
+    if (header.records != 0 && !decompressor_.unpack(payload, unpacked_))
+        return find_next_block("a block's records can't be unpacked");
+    const std::optional<std::uint64_t> last_ktime_ns = walk_records(unpacked_, header.records);
     if (!last_ktime_ns.has_value()) return find_next_block("a block's records do not add up");
-    take_records(header, payload, batch);
-    if (!payload.empty()) last_ktime_ns_ = *last_ktime_ns;
+    take_records(header, unpacked_, batch);
+    if (header.records != 0) last_ktime_ns_ = *last_ktime_ns;
     skip(bytes.size());
 }
 
-void RecordingReader::take_records(const RecordingBlockHeader& header, std::span<const std::byte> payload,
+void RecordingReader::take_records(const RecordingBlockHeader& header, std::span<const std::byte> records,
                                    RecordBatch& batch) {
     if (header.records_before > records_expected_) {
         lost_event lost{};
-        const std::uint64_t ktime_ns = payload.empty() ? last_ktime_ns_ : load<event_header>(payload).ktime_ns;
+        const std::uint64_t ktime_ns = records.empty() ? last_ktime_ns_ : header.first_ktime_ns;
         lost.header = {
             .kind = WIRE_lost, .size = sizeof(lost), .flags = 0, .ktime_ns = ktime_ns, .tgid = 0, .tid = 0};
         lost.count = header.records_before - records_expected_;
         std::memcpy(lost.loss_class, "recording", sizeof("recording"));
         append_record(batch, lost);
     }
-    batch.insert(batch.end(), payload.begin(), payload.end());
+    batch.insert(batch.end(), records.begin(), records.end());
     records_expected_ = header.records_before + header.records;
     next_number_ = header.number + 1;
-    end_block_seen_ = header.payload_bytes == 0;
+    end_block_seen_ = header.records == 0;
 }
 
 // Skips at least a byte, then to the next block header that is whole, or to the end; notes what was skipped.

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cerrno>
@@ -60,7 +61,7 @@ Result<void> RecordingWriter::flush() { return pending_.empty() ? Result<void>()
 
 Result<void> RecordingWriter::finish() {
     if (Result<void> flushed = flush(); !flushed) return flushed;
-    if (Result<void> written = write_block(); !written) return written;  // without records: the end block
+    if (Result<void> written = write_end(); !written) return written;
     // Pipes and some pseudo files cannot be synchronised; what is written to them has arrived.
     if (::fsync(fd_.get()) != 0 && errno != EINVAL && errno != EROFS) {
         return Error(fmt::format("cannot make recording {} durable: {}", path_, std::strerror(errno)));
@@ -69,21 +70,56 @@ Result<void> RecordingWriter::finish() {
 }
 
 Result<void> RecordingWriter::write_block() {
-    const auto header = sealed(RecordingBlockHeader{
-        .records_before = records_written_,
-        .number = blocks_,
-        .records = pending_records_,
-        .payload_bytes = static_cast<std::uint32_t>(pending_.size()),
-        .payload_crc = crc_of(pending_.data(), pending_.size()),
-    });
-    pending_.insert(pending_.begin(), header.begin(), header.end());
-    Result<void> written = write_all(pending_);
-    pending_.clear();
+    event_header first{};
+    std::memcpy(&first, pending_.data(), sizeof(first));
+    const auto raw_bytes = static_cast<std::uint32_t>(pending_.size());
     const std::uint32_t records = std::exchange(pending_records_, 0);
-    if (!written) return written;
+    packed_.assign(sizeof(RecordingBlockHeader), std::byte{});
+    const bool packed = compressor_.append(pending_, packed_);
+    pending_.clear();
+    if (!packed) return Error(fmt::format("cannot write recording {}: no memory to compress it", path_));
+    const std::uint64_t offset = file_bytes_;
+    if (Result<void> written = write_sealed(
+            {.first_ktime_ns = first.ktime_ns, .records = records, .raw_bytes = raw_bytes});
+        !written)
+        return written;
+    index_block({.offset = offset, .first_ktime_ns = first.ktime_ns, .records_before = records_written_});
     records_written_ += records;
     ++blocks_;
     return {};
+}
+
+// Every stride-th block has an entry; when there are too many, every second one goes.
+void RecordingWriter::index_block(const RecordingIndexEntry& entry) {
+    if (blocks_ % index_stride_ != 0) return;
+    if (index_.size() == kIndexMaxEntries) {
+        for (std::size_t kept = 0; 2 * kept < index_.size(); ++kept) index_[kept] = index_[2 * kept];
+        index_.resize(index_.size() / 2);
+        index_stride_ *= 2;
+    }
+    index_.push_back(entry);
+}
+
+Result<void> RecordingWriter::write_end() {
+    const std::span<const std::byte> index = std::as_bytes(std::span(index_));
+    packed_.assign(sizeof(RecordingBlockHeader), std::byte{});
+    if (!compressor_.append(index, packed_))
+        return Error(fmt::format("cannot write recording {}: no memory to compress it", path_));
+    const RecordingTail tail{.end_block_bytes = static_cast<std::uint32_t>(packed_.size() + sizeof(RecordingTail))};
+    const auto* const tail_bytes = reinterpret_cast<const std::byte*>(&tail);
+    packed_.insert(packed_.end(), tail_bytes, tail_bytes + sizeof(tail));
+    return write_sealed({.raw_bytes = static_cast<std::uint32_t>(index.size())});
+}
+
+// Writes packed_, its header completed and sealed.
+Result<void> RecordingWriter::write_sealed(RecordingBlockHeader header) {
+    const std::span<const std::byte> payload = std::span<const std::byte>(packed_).subspan(sizeof(header));
+    header.records_before = records_written_;
+    header.number = blocks_;
+    header.payload_bytes = static_cast<std::uint32_t>(payload.size());
+    header.payload_crc = crc_of(payload.data(), payload.size());
+    std::ranges::copy(sealed(header), packed_.begin());
+    return write_all(packed_);
 }
 
 Result<void> RecordingWriter::write_all(std::span<const std::byte> bytes) {

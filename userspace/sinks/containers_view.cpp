@@ -16,8 +16,6 @@ namespace sockeye {
 
 namespace {
 
-using Align = TextTable::Align;
-
 std::string name_text(const ContainerRow& row) {
     return row.container.empty() ? "(none)" : row.container.substr(0, 12);
 }
@@ -54,7 +52,7 @@ std::string container_descriptors_table(const Snapshot& snapshot, std::size_t ro
     if (all.empty()) return {};
     const std::size_t shown = rows == 0 ? all.size() : std::min(rows, all.size());
     const std::uint64_t sum = all_descriptors(snapshot);
-    TextTable table({{"CONTAINER", Align::left}, {"PROCESSES"}, {"DESCRIPTORS"}, {"SHARE"}, {"GROWTH/S"}});
+    TextTable table({{"CONTAINER", TextTable::Align::left}, {"PROCESSES"}, {"DESCRIPTORS"}, {"SHARE"}, {"GROWTH/S"}});
     for (std::size_t at = 0; at < shown; ++at) {
         const ContainerRow& row = all[at];
         table.add({name_text(row), format_count(row.processes), format_count(row.descriptors),
@@ -67,7 +65,7 @@ std::string container_time_wait_table(const Snapshot& snapshot, std::size_t rows
     const std::vector<const ContainerRow*> all = by_time_wait(snapshot);
     if (all.empty()) return {};
     const std::size_t shown = rows == 0 ? all.size() : std::min(rows, all.size());
-    TextTable table({{"CONTAINER", Align::left}, {"TIME_WAIT"}, {"ENTERED"}, {"RATE/S"}});
+    TextTable table({{"CONTAINER", TextTable::Align::left}, {"TIME_WAIT"}, {"ENTERED"}, {"RATE/S"}});
     for (std::size_t at = 0; at < shown; ++at) {
         const ContainerRow& row = *all[at];
         table.add({name_text(row), row.time_wait.has_value() ? format_count(*row.time_wait) : "-",

@@ -21,8 +21,6 @@ namespace sockeye {
 
 namespace {
 
-using Align = TextTable::Align;
-
 std::string headline(const Snapshot& snapshot) {
     const std::string time = format_rfc3339(wall_time_ns(snapshot.ktime_ns, snapshot.wall_offset_ns));
     return fmt::format("{}  Linux {}  {}\n", snapshot.host.empty() ? "-" : snapshot.host,
@@ -67,9 +65,9 @@ std::string processes_table(const Snapshot& snapshot, std::size_t rows) {
     if (all.empty()) return {};
     const std::size_t shown = rows == 0 ? all.size() : std::min(rows, all.size());
     TextTable table({{"PID"},
-                     {"COMM", Align::left},
+                     {"COMM", TextTable::Align::left},
                      {"FDS"},
-                     {"PEAK", Align::right, 0, TextTable::When::any_known},
+                     {"PEAK", TextTable::Align::right, 0, TextTable::When::any_known},
                      {"LIMIT"},
                      {"HIGHEST"},
                      {"ESTAB"},
@@ -77,7 +75,7 @@ std::string processes_table(const Snapshot& snapshot, std::size_t rows) {
                      {"CLOSE_WAIT"},
                      {"TIME_WAIT"},
                      {"OTHER"},
-                     {"CONTAINER OR CGROUP", Align::left, 32}});
+                     {"CONTAINER OR CGROUP", TextTable::Align::left, 32}});
     for (std::size_t at = 0; at < shown; ++at) {
         const ProcessRow& row = all[at];
         const std::uint64_t named = row.tcp[WIRE_TCP_ESTABLISHED] + row.tcp[WIRE_TCP_LISTEN] +
@@ -95,10 +93,10 @@ std::string listeners_table(const Snapshot& snapshot, std::size_t rows) {
     const std::vector<ListenerRow>& all = snapshot.listeners;
     if (all.empty()) return {};
     const std::size_t shown = rows == 0 ? all.size() : std::min(rows, all.size());
-    TextTable table({{"LISTENER", Align::left},
-                     {"NETNS", Align::right, 0, TextTable::When::cells_differ},
+    TextTable table({{"LISTENER", TextTable::Align::left},
+                     {"NETNS", TextTable::Align::right, 0, TextTable::When::cells_differ},
                      {"PID"},
-                     {"COMM", Align::left},
+                     {"COMM", TextTable::Align::left},
                      {"ACCEPT QUEUE"},
                      {"LIMIT"},
                      {"OVERFLOWS"}});
@@ -114,16 +112,16 @@ std::string listeners_table(const Snapshot& snapshot, std::size_t rows) {
 
 std::string sockets_table(const Snapshot& snapshot) {
     if (snapshot.sockets.empty()) return {};
-    TextTable table({{"PROTO", Align::left},
-                     {"STATE", Align::left},
+    TextTable table({{"PROTO", TextTable::Align::left},
+                     {"STATE", TextTable::Align::left},
                      {"RECV-Q"},
                      {"SEND-Q"},
-                     {"LOCAL", Align::left},
-                     {"REMOTE", Align::left},
+                     {"LOCAL", TextTable::Align::left},
+                     {"REMOTE", TextTable::Align::left},
                      {"PID"},
-                     {"COMM", Align::left},
+                     {"COMM", TextTable::Align::left},
                      {"IN STATE"},
-                     {"HELD BY", Align::left}});
+                     {"HELD BY", TextTable::Align::left}});
     for (const SocketRow& row : snapshot.sockets) {
         const EndpointView local = local_endpoint(row.socket.tuple);
         const EndpointView remote = remote_endpoint(row.socket.tuple);
@@ -142,7 +140,7 @@ std::string sockets_table(const Snapshot& snapshot) {
 }
 
 std::string programs_table(const SelfCost& self) {
-    TextTable table({{"BPF PROGRAM", Align::left}, {"RUNS"}, {"NS/RUN"}, {"SKIPPED"}});
+    TextTable table({{"BPF PROGRAM", TextTable::Align::left}, {"RUNS"}, {"NS/RUN"}, {"SKIPPED"}});
     for (const ProgramCost& program : self.programs) {
         // Without kernel.bpf_stats_enabled nobody counts runs; skipped ones are always counted.
         const bool counted = program.ns_per_run.has_value();
