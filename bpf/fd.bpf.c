@@ -19,9 +19,10 @@
  * tp_btf/sys_enter. io_uring's own opens and accepts: io_uring.bpf.c. For socket_close alone: the enter programs, and
  * the exit program on execve and execveat.
  *
- * Misses: io_uring's closes; seccomp's ADDFD; ioctls that hand out descriptors inside a struct; the copy that unshare(CLONE_FILES) makes; more than 256 closed by one exec; 32-bit system calls.
- * Two threads that close the same number at once are both told. The tp_btf programs are skipped from 7.0 on while
- * another task is preempted inside them. What a tick counts is right all the same.
+ * Misses: io_uring's closes; seccomp's ADDFD; ioctls that hand out descriptors inside a struct; the copy that
+ * unshare(CLONE_FILES) makes; more than 256 closed by one exec; 32-bit system calls. Two threads that close the same
+ * number at once are both told. The tp_btf programs are skipped from 7.0 on while another task is preempted inside
+ * them. What a tick counts is right all the same.
  *
  *   existing_fds  iter/task_file   every descriptor of every process */
 #include "fd_calls.h"

@@ -108,14 +108,17 @@ inline constexpr Alternative kDescriptors[] = {
     {kprobe, ByFunction<kprobe>::kBefore67, "kprobe/{fd_install,do_dup2,pick_file,do_close_on_exec}"},
     {syscall_tracepoint, kBySyscall, "tp/syscalls/sys_{enter,exit}_*", Trust::partial,
      "0.04 to 0.08 us on every system call of the host, 0.2 to 0.5 us on those that make or close descriptors; "
-     "io_uring's closes and multishot accepts, seccomp's ADDFD, a few ioctls, what unshare copies and 32-bit calls show only in counts, a close "
+     "io_uring's closes and multishot accepts (before 5.18 all of its), seccomp's ADDFD, a few ioctls, what unshare copies "
+     "and 32-bit calls show only in counts, a close "
      "that threads race for is told by each"},
     {tracepoint, kByRawSyscalls, "tp/raw_syscalls/sys_{enter,exit}", Trust::partial,
-     "0.3 to 0.4 us on every system call of the host; io_uring's closes and multishot accepts, seccomp's ADDFD, a few ioctls, what unshare "
-     "copies and 32-bit calls show only in counts, a close that threads race for is told by each"},
+     "0.3 to 0.4 us on every system call of the host; io_uring's closes and multishot accepts (before 5.18 all of "
+     "its), seccomp's ADDFD, a few ioctls, what unshare copies and 32-bit calls show only in counts, a close "
+     "that threads race for is told by each"},
     {btf_tracepoint, kByAllSyscalls, "tp_btf/sys_{enter,exit}", Trust::partial,
-     "0.14 to 0.24 us on every system call of the host; io_uring's closes and multishot accepts, seccomp's ADDFD, a few ioctls, what unshare "
-     "copies and 32-bit calls show only in counts, a close that threads race for is told by each"},
+     "0.14 to 0.24 us on every system call of the host; io_uring's closes and multishot accepts (before 5.18 all of "
+     "its), seccomp's ADDFD, a few ioctls, what unshare copies and 32-bit calls show only in counts, a close "
+     "that threads race for is told by each"},
 };
 
 // Descriptors that were refused. All numbers come from alloc_fd(), until 5.11 __alloc_fd().
