@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Each record passes three stages some distance apart, so that the memory that it needs is fetched while
-// others are worked on: first the slots of the socket indexes, then the entries they lead to, then the work
-// itself. On a host with a million sockets almost every record would otherwise wait for memory three times.
+// Each record passes five stages some distance apart, so that the memory that it needs is fetched while
+// others are worked on: first the slots of the socket indexes, then the entries they lead to, the row of an
+// attempt's ledger, the count of its latency there, then the work itself. On a host with a million sockets
+// almost every record would otherwise wait for memory that many times.
 #include "aggregate/aggregator.h"
 
 #include <array>
@@ -25,9 +26,9 @@
 namespace sockeye {
 namespace {
 
-// Distances between the stages, in records.
-constexpr std::size_t kSlotsToEntries = 16, kEntriesToWork = 16;
-constexpr std::size_t kInFlight = kSlotsToEntries + kEntriesToWork;
+// The distance between two stages, in records, and how many stages fetch.
+constexpr std::size_t kDistance = 16, kFetching = 4;
+constexpr std::size_t kInFlight = kDistance * kFetching;
 constexpr std::size_t kStreamAhead = 2048;
 // A dead process's last records follow its exit within moments.
 constexpr std::uint64_t kPatience = 1'000'000'000;
@@ -39,6 +40,7 @@ enum class Lookup : std::uint8_t { none, sk, tuple, both };
 struct InFlight {
     const event_header* header = nullptr;
     std::uint32_t sk_hash = 0, tuple_hash = 0;
+    std::uint32_t attempt_of = SocketTable::kNone;  // most likely that socket's; none: it ends no attempt
     Found found = Found::end;
     Lookup lookup = Lookup::none;
 
@@ -80,9 +82,11 @@ public:
     std::optional<tick_event> last_tick;
 
 private:
-    // The three stages.
+    // The stages.
     void fetch_slots(InFlight& item) const;
-    void fetch_entries(const InFlight& item) const;
+    void fetch_entries(InFlight& item) const;
+    void fetch_attempt(const InFlight& item) const;
+    void fetch_latency(const InFlight& item) const;
     void work(const InFlight& item);
     void skipped(Found found);
     void tick(const tick_event& record);
@@ -93,29 +97,31 @@ std::size_t Aggregator::Impl::apply(std::span<const std::byte> records, EventSin
     writer.use(out);
     RecordCursor cursor(records);
     std::array<InFlight, kInFlight> ring;
-    std::size_t taken = 0, fetched = 0, done = 0;
+    std::size_t taken = 0;
     bool more = true;
-    while (more || done < taken) {
-        if (more) {
-            InFlight& item = ring[taken % kInFlight];
-            const RecordView view = cursor.next();
-            item.header = view.header;
-            item.found = view.found;
-            item.lookup = Lookup::none;
-            if (view.found == Found::record) {
-                fetch_stream(view.header);
-                fetch_slots(item);
-                // Whoever called wants to act on a tick before anything behind it is taken.
-                more = view.header->kind != WIRE_tick;
-            } else {
-                more = view.found != Found::end;
-            }
-            if (view.found != Found::end) ++taken;
+    for (std::size_t step = 0; more || step < taken + kInFlight; ++step) {
+        // The record that is `stages` behind; null if there is none.
+        const auto behind = [&](std::size_t stages) -> InFlight* {
+            const std::size_t number = step - stages * kDistance;  // wraps around at the beginning
+            return number < taken ? &ring[number % kInFlight] : nullptr;
+        };
+        if (const InFlight* const item = behind(kFetching)) work(*item);
+        if (const InFlight* const item = behind(3)) fetch_latency(*item);
+        if (const InFlight* const item = behind(2)) fetch_attempt(*item);
+        if (InFlight* const item = behind(1)) fetch_entries(*item);
+        if (!more) continue;
+        const RecordView view = cursor.next();
+        if (view.found == Found::end) {
+            more = false;
+            continue;
         }
-        if (fetched < taken && (!more || taken - fetched > kSlotsToEntries)) {
-            fetch_entries(ring[fetched++ % kInFlight]);
-        }
-        if (done < fetched && (!more || taken - done >= kInFlight)) work(ring[done++ % kInFlight]);
+        InFlight& item = ring[taken++ % kInFlight];
+        item = {.header = view.header, .found = view.found};
+        if (view.found != Found::record) continue;
+        fetch_stream(view.header);
+        fetch_slots(item);
+        // Whoever called wants to act on a tick before anything behind it is taken.
+        more = view.header->kind != WIRE_tick;
     }
     return cursor.offset();
 }
@@ -164,10 +170,28 @@ void Aggregator::Impl::fetch_slots(InFlight& item) const {
     }
 }
 
-void Aggregator::Impl::fetch_entries(const InFlight& item) const {
-    if (item.lookup == Lookup::sk || item.lookup == Lookup::both) model.sockets.prefetch_sk_entry(item.sk_hash);
+void Aggregator::Impl::fetch_entries(InFlight& item) const {
+    std::uint32_t socket = SocketTable::kNone;
     if (item.lookup == Lookup::tuple || item.lookup == Lookup::both) {
-        model.sockets.prefetch_tuple_entry(item.tuple_hash);
+        socket = model.sockets.prefetch_tuple_entry(item.tuple_hash);
+    }
+    if (item.lookup == Lookup::sk || item.lookup == Lookup::both) socket = model.sockets.prefetch_sk_entry(item.sk_hash);
+    if (socket == SocketTable::kNone) return;
+    model.connects.prefetch_attempt(socket);  // whatever erases a socket asks for it, too
+    if (item.header->kind == WIRE_tcp_state && item.as<tcp_state_event>().new_state == WIRE_TCP_ESTABLISHED) {
+        item.attempt_of = socket;
+    }
+}
+
+void Aggregator::Impl::fetch_attempt(const InFlight& item) const {
+    if (item.attempt_of != SocketTable::kNone) model.connects.prefetch_row(item.attempt_of);
+}
+
+void Aggregator::Impl::fetch_latency(const InFlight& item) const {
+    if (item.attempt_of == SocketTable::kNone) return;
+    const std::uint64_t begun_ns = model.sockets.at(item.attempt_of).attempt_ns;
+    if (begun_ns < item.header->ktime_ns) {
+        model.connects.prefetch_latency(item.attempt_of, item.header->ktime_ns - begun_ns);
     }
 }
 

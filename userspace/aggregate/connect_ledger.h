@@ -5,6 +5,7 @@
 // ended become one entry for each name and destination, then the smallest fold into one of all others.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include "aggregate/hash_index.h"
 #include "aggregate/latency_histogram.h"
+#include "aggregate/prefetch.h"
 #include "aggregate/process_table.h"
 #include "aggregate/socket_entry.h"
 
@@ -47,6 +49,16 @@ public:
 
     // Whether an attempt of that socket has no outcome yet. `socket`: its number in SocketTable.
     [[nodiscard]] bool is_open(std::uint32_t socket) const { return socket < open_.size() && open_[socket] != 0; }
+    // The three steps of end(), for a window of records: fetch where it is filed, that row, the count of its latency.
+    void prefetch_attempt(std::uint32_t socket) const {
+        if (socket < open_.size()) fetch_line(&open_[socket]);
+    }
+    void prefetch_row(std::uint32_t socket) const {
+        if (is_open(socket)) fetch_lines(&pool_[open_[socket]].attempts, sizeof(ConnectEntry) - offsetof(ConnectEntry, attempts));
+    }
+    void prefetch_latency(std::uint32_t socket, std::uint64_t latency_ns) const {
+        if (is_open(socket)) pool_[open_[socket]].latency.prefetch(latency_ns);
+    }
     // Its attempt begins; none is open. Filed under its owner.
     void begin(std::uint32_t socket, const SocketEntry& entry, ProcessTable& processes);
     // The owner of an attempt that is open is known now; whether it was filed under nobody before.

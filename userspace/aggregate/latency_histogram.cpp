@@ -5,6 +5,8 @@
 #include <bit>
 #include <cmath>
 
+#include "aggregate/prefetch.h"
+
 namespace sockeye {
 namespace {
 
@@ -49,6 +51,11 @@ void LatencyHistogram::add(std::uint64_t duration_ns) {
     least_ns_ = count_ == 0 ? duration_ns : std::min(least_ns_, duration_ns);
     most_ns_ = std::max(most_ns_, duration_ns);
     ++count_;
+}
+
+void LatencyHistogram::prefetch(std::uint64_t duration_ns) const {
+    const std::size_t bucket = bucket_of(duration_ns);
+    if (bucket >= first_ && bucket < first_ + counts_.size()) fetch_line(&counts_[bucket - first_]);
 }
 
 void LatencyHistogram::merge(const LatencyHistogram& other) {

@@ -16,6 +16,8 @@ public:
     static constexpr double kMostError = 1.0 / 64;
 
     void add(std::uint64_t duration_ns);
+    // To be called some time before add() of such a duration.
+    void prefetch(std::uint64_t duration_ns) const;
     void merge(const LatencyHistogram& other);
 
     [[nodiscard]] std::uint64_t count() const { return count_; }

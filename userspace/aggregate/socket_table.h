@@ -47,12 +47,12 @@ public:
     [[nodiscard]] std::uint32_t find_sk(std::uint64_t sk) const;
     [[nodiscard]] std::uint32_t find_tuple(std::uint32_t netns, const socket_tuple& tuple) const;
 
-    // The three steps of a lookup by pointer, for a window of records: fetch the slot, fetch the entry,
-    // find_sk().
+    // The three steps of a lookup by pointer, for a window of records: fetch the slot, fetch the entry, which is
+    // most likely the one returned, find_sk().
     void prefetch_sk_slot(std::uint32_t hash) const { by_sk_.prefetch(hash); }
     void prefetch_tuple_slot(std::uint32_t hash) const { by_tuple_.prefetch(hash); }
-    void prefetch_sk_entry(std::uint32_t hash) const { prefetch_entry(by_sk_.candidate(hash)); }
-    void prefetch_tuple_entry(std::uint32_t hash) const { prefetch_entry(by_tuple_.candidate(hash)); }
+    std::uint32_t prefetch_sk_entry(std::uint32_t hash) const { return prefetch_entry(by_sk_.candidate(hash)); }
+    std::uint32_t prefetch_tuple_entry(std::uint32_t hash) const { return prefetch_entry(by_tuple_.candidate(hash)); }
 
     // Calls visit(index, entry) for each live entry, in the order of the pool. It may erase that entry.
     template <typename Visit>
@@ -70,11 +70,12 @@ public:
 private:
     static constexpr std::uint32_t kChunkEntries = kHugePage / sizeof(SocketEntry);
 
-    void prefetch_entry(std::uint32_t index) const {
-        if (chunks_.empty()) return;
+    std::uint32_t prefetch_entry(std::uint32_t index) const {
+        if (chunks_.empty()) return kNone;
         const SocketEntry& entry = at(index);  // entry 0 stands for none
         fetch_line(&entry);
         fetch_line(&entry.tuple);
+        return index;
     }
 
     std::vector<SocketEntry*> chunks_;  // kChunkEntries each, made when an entry is first used

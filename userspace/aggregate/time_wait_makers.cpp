@@ -26,14 +26,6 @@ socket_tuple service_of(const SocketEntry& socket) {
     return service;
 }
 
-std::uint32_t hash_of(const TimeWaitMaker& maker) {
-    std::uint64_t words[2];
-    std::memcpy(words, maker.comm.bytes.data(), sizeof(words));
-    const std::uint64_t place = std::hash<std::string>{}(maker.cgroup) ^ maker.process;
-    return hash_ends(maker.netns, maker.service) ^
-           static_cast<std::uint32_t>(fold_multiply(words[0] ^ kHashA ^ place, words[1] ^ kHashB));
-}
-
 TimeWaitShare* share_of(TimeWaitMaker& maker, std::uint32_t pid) {
     if (pid == 0) return nullptr;
     const auto known = std::ranges::find(maker.shares, pid, &TimeWaitShare::pid);
@@ -61,30 +53,40 @@ void join(TimeWaitMaker& into, const TimeWaitMaker& from) {
 
 }  // namespace
 
-std::uint32_t TimeWaitMakers::find(const TimeWaitMaker& like, std::uint32_t hash) const {
+std::uint32_t TimeWaitMakers::Key::hash() const {
+    std::uint64_t words[2];
+    std::memcpy(words, comm.bytes.data(), sizeof(words));
+    const std::uint64_t place = std::hash<std::string>{}(cgroup) ^ process;
+    return hash_ends(netns, service) ^
+           static_cast<std::uint32_t>(fold_multiply(words[0] ^ kHashA ^ place, words[1] ^ kHashB));
+}
+
+TimeWaitMakers::Key TimeWaitMakers::key_of(const TimeWaitMaker& maker) {
+    return {maker.comm, maker.cgroup, maker.process, maker.life_ns, maker.netns, maker.service, maker.connects};
+}
+
+std::uint32_t TimeWaitMakers::find(const Key& key, std::uint32_t hash) const {
     return index_.find(hash, [&](std::uint32_t candidate) {
         const TimeWaitMaker& maker = pool_[candidate];
-        return maker.netns == like.netns && maker.connects == like.connects && maker.comm == like.comm &&
-               maker.process == like.process && maker.life_ns == like.life_ns && maker.cgroup == like.cgroup &&
-               same_ends(maker.service, like.service);
+        return maker.netns == key.netns && maker.connects == key.connects && maker.comm == key.comm &&
+               maker.process == key.process && maker.life_ns == key.life_ns && maker.cgroup == key.cgroup &&
+               same_ends(maker.service, key.service);
     });
 }
 
 TimeWaitMakers::Found TimeWaitMakers::at(const SocketEntry& socket, const ProcessTable& processes) {
     const Process& owner = processes.at(socket.owner);
-    TimeWaitMaker made;
-    made.comm = owner.comm;
-    made.cgroup = owner.cgroup;
-    made.netns = socket.netns;
-    made.service = service_of(socket);
-    made.connects = socket.is(kConnector);
-    made.exists = true;
-    if (made.cgroup.empty() && owner.alive && socket.owner != ProcessTable::kNone) {
-        made.process = socket.owner;
-        made.life_ns = owner.seen_ns;
-    }
-    const std::uint32_t hash = hash_of(made);
-    std::uint32_t index = find(made, hash);
+    const socket_tuple service = service_of(socket);
+    const bool unread = owner.cgroup.empty() && owner.alive && socket.owner != ProcessTable::kNone;
+    const Key key{.comm = owner.comm,
+                  .cgroup = owner.cgroup,
+                  .process = unread ? socket.owner : 0,
+                  .life_ns = unread ? owner.seen_ns : 0,
+                  .netns = socket.netns,
+                  .service = service,
+                  .connects = socket.is(kConnector)};
+    const std::uint32_t hash = key.hash();
+    std::uint32_t index = find(key, hash);
     if (index == HashIndex::kNone) {
         if (free_.empty() && pool_.size() > kMostMakers) {
             pool_[kOthers].comm = Comm("~other");
@@ -98,9 +100,17 @@ TimeWaitMakers::Found TimeWaitMakers::at(const SocketEntry& socket, const Proces
             index = free_.back();
             free_.pop_back();
         }
-        made.container = owner.container;
-        if (made.process != 0) ++unsettled_;
-        pool_[index] = std::move(made);
+        TimeWaitMaker& maker = pool_[index];
+        maker.comm = key.comm;
+        maker.cgroup = key.cgroup;
+        maker.container = owner.container;
+        maker.process = key.process;
+        maker.life_ns = key.life_ns;
+        maker.netns = key.netns;
+        maker.service = service;
+        maker.connects = key.connects;
+        maker.exists = true;
+        if (unread) ++unsettled_;
         index_.insert(hash, index);
     }
     return {pool_[index], share_of(pool_[index], owner.tgid)};
@@ -129,7 +139,7 @@ void TimeWaitMakers::settle(const ProcessTable& processes) {
         if (!maker.exists || maker.process == 0) continue;
         const Process& process = processes.at(maker.process);
         const bool same_life = process.in_use && process.seen_ns == maker.life_ns;
-        index_.erase(hash_of(maker), index);
+        index_.erase(key_of(maker).hash(), index);
         --unsettled_;
         maker.process = 0;
         maker.life_ns = 0;
@@ -137,8 +147,8 @@ void TimeWaitMakers::settle(const ProcessTable& processes) {
             maker.cgroup = process.cgroup;
             maker.container = process.container;
         }
-        const std::uint32_t hash = hash_of(maker);
-        if (const std::uint32_t known = find(maker, hash); known != HashIndex::kNone) {
+        const std::uint32_t hash = key_of(maker).hash();
+        if (const std::uint32_t known = find(key_of(maker), hash); known != HashIndex::kNone) {
             join(pool_[known], maker);
             maker = TimeWaitMaker{};
             free_.push_back(index);

@@ -72,8 +72,21 @@ private:
         TimeWaitMaker& maker;
         TimeWaitShare* share;  // null: whose it is is not known
     };
+    // What makes two makers the same.
+    struct Key {
+        const Comm& comm;
+        const std::string& cgroup;
+        std::uint32_t process;
+        std::uint64_t life_ns;
+        std::uint32_t netns;
+        const socket_tuple& service;
+        bool connects;
+
+        [[nodiscard]] std::uint32_t hash() const;
+    };
+    static Key key_of(const TimeWaitMaker& maker);
     Found at(const SocketEntry& socket, const ProcessTable& processes);
-    [[nodiscard]] std::uint32_t find(const TimeWaitMaker& like, std::uint32_t hash) const;
+    [[nodiscard]] std::uint32_t find(const Key& key, std::uint32_t hash) const;
 
     std::vector<TimeWaitMaker> pool_;
     std::vector<std::uint32_t> free_;
