@@ -151,6 +151,7 @@ TEST_CASE("the function that leaks is named in eight kinds of leak, with and wit
         CHECK(row["opened"].get<unsigned>() >= row["count"].get<unsigned>());
         CHECK(row["frames"].size() >= 3);  // the wrapper, the function, main
         CHECK(row["whole"] == true);
+        CHECK(row["caller"].get<std::string>().find(" (fd_leaker.cpp:") != std::string::npos);
     }
 }
 

@@ -33,6 +33,7 @@ Events watch_calls(const std::string& kinds, const std::function<void(Child::Sid
     child.go();
     CHECK(child.finish() == 0);
     for (const Json& event : events) {
+        INFO(event.dump());
         CHECK(event["pid"] == child.pid());
         CHECK(event["comm"] == "caller");
     }

@@ -52,6 +52,33 @@ TEST_CASE("a program's own function is no wrapper, though its name begins like o
     CHECK(culprit({frame("socket", "/app")}) == "none");
 }
 
+TEST_CASE("what Go's library opens its caller opens", "[culprit]") {
+    const auto go = [](const char* function) { return frame(function, "/app"); };
+    CHECK(culprit({go("runtime/internal/syscall.Syscall6"), go("syscall.openat"), go("os.OpenFile"), go("main.load"),
+                   go("main.main"), go("runtime.main"), go("runtime.goexit")}) == "main.load");
+    CHECK(culprit({go("syscall.Syscall"), go("golang.org/x/sys/unix.Open"), go("github.com/user/log.Rotate"),
+                   go("main.main")}) == "github.com/user/log.Rotate");
+    // A goroutine in which nothing but the library runs.
+    CHECK(culprit({go("syscall.accept4"), go("net.(*netFD).accept"), go("net/http.(*Server).Serve"),
+                   go("runtime.goexit")}) == "net/http.(*Server).Serve");
+    // No Go: these are functions of C.
+    CHECK(culprit({go("os.isra.0"), go("main")}) == "os.isra.0");
+    CHECK(culprit({go("internal"), go("runtime.goexit")}) == "internal");
+}
+
+TEST_CASE("what a script's runtime opens the script's function opens, where all names between are known", "[culprit]") {
+    constexpr const char* kNode = "/usr/bin/node";
+    const FrameRow uv = frame("uv__fs_open", kNode), builtin = frame("Builtins_CEntry", kNode);
+    const FrameRow library = frame("JS:^openSync node:fs:570:18", ""), own = frame("JS:^load /srv/app.js:3:19", "");
+    CHECK(culprit({frame("__open", "/lib/libc.so.6"), uv, builtin, library, own, frame("main", kNode)}) ==
+          "JS:^load /srv/app.js:3:19");
+    CHECK(culprit({uv, builtin, library, frame("", ""), own}) == "uv__fs_open");
+    CHECK(culprit({uv, builtin, frame("Builtins_InterpreterEntryTrampoline", kNode), own}) == "uv__fs_open");
+    CHECK(culprit({frame("open_database", "/srv/addon.node"), builtin, own}) == "open_database");
+    CHECK(culprit({frame("_io_FileIO___init___impl", "/usr/bin/python3.12"), frame("py::load:/srv/app.py", "")}) ==
+          "py::load:/srv/app.py");
+}
+
 TEST_CASE("a frame says as much as is known of it", "[culprit]") {
     FrameRow row = frame("leak", "/usr/bin/app");
     CHECK(frame_text(row) == "leak (app+0x1234)");
@@ -62,7 +89,6 @@ TEST_CASE("a frame says as much as is known of it", "[culprit]") {
     CHECK(frame_text(row) == "app+0x1234");
     row.build_id = "8c01";
     CHECK(frame_text(row) == "app+0x1234 [build-id 8c01]");
-    row = frame("", "");
-    row.address = 0x7f00;
-    CHECK(frame_text(row) == "0x7f00, in no file");
+    CHECK(frame_text(frame("", "")) == "code in no file");
+    CHECK(frame_text(frame("JS:^load app.js:3:19", "")) == "JS:^load app.js:3:19");
 }

@@ -55,7 +55,9 @@ std::uint64_t number_of_frames(const UserStack& stack) {
     for (const StackFrame& frame : stack.frames) {
         hash = mixed(hash, frame.module);  // a stripped copy has the same build-id, and fewer names
         hash = mixed(hash, frame.build_id);
-        hash = mixed(hash, frame.module.empty() ? frame.address : frame.offset);
+        // Code that was compiled at run time has no lasting address, and a name at best.
+        if (frame.module.empty()) hash = mixed(hash, frame.function);
+        hash = mixed(hash, frame.offset);
     }
     return hash | 1;
 }

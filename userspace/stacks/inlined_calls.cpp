@@ -44,15 +44,13 @@ std::string demangled(const char* name) {
     return result;
 }
 
-std::vector<InlinedCall> inlined_calls(Dwfl_Module* module, std::uint64_t where) {
+std::vector<InlinedCall> inlined_calls(Dwarf_Die* unit, std::uint64_t address) {
     std::vector<InlinedCall> calls;
-    Dwarf_Addr bias = 0;
-    Dwarf_Die* const unit = dwfl_module_addrdie(module, where, &bias);
     // Beyond the innermost inlined function these are the scopes in which it was written; those into which it was
     // inlined are the ones around it in the tree.
     Dwarf_Die* written = nullptr;
     Dwarf_Die* scopes = nullptr;
-    if (unit == nullptr || dwarf_getscopes(unit, where - bias, &written) <= 0) return calls;
+    if (dwarf_getscopes(unit, address, &written) <= 0) return calls;
     const int count = dwarf_getscopes_die(&written[0], &scopes);
     std::free(written);
     for (int i = 0; i < count; ++i) {

@@ -3,7 +3,7 @@
 // there. Slow, as all of the unwinder is.
 #pragma once
 
-#include <elfutils/libdwfl.h>
+#include <elfutils/libdw.h>
 
 #include <cstdint>
 #include <string>
@@ -17,8 +17,8 @@ struct InlinedCall {
     unsigned line = 0;
 };
 
-// Innermost first; empty without debug information. `where`: as the process sees it.
-std::vector<InlinedCall> inlined_calls(Dwfl_Module* module, std::uint64_t where);
+// Innermost first. `unit`: the compilation unit with that address, which is one of the file's own.
+std::vector<InlinedCall> inlined_calls(Dwarf_Die* unit, std::uint64_t address);
 
 // Null: empty. What is no mangled name stays as it is.
 std::string demangled(const char* name);

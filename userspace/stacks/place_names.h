@@ -8,21 +8,20 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
 
+#include "stacks/file_names.h"
 #include "stacks/unwinder.h"
 
 namespace sockeye {
 
-// The function at that address of the module, behind those that are inlined there, innermost first. Fills function, file and
-// line; all else is as in `frame`.
-std::vector<StackFrame> named(StackFrame frame, Dwfl_Module* module, std::uint64_t address);
-
 class PlaceNames {
 public:
-    // `place`: module, build_id and offset are known. `path`: where its file can be opened now. Empty: it cannot.
+    // `place`: module and offset are known, and build_id if there is one. `path`: where its file can be opened now. Empty:
+    // it cannot.
     std::vector<StackFrame> at(const StackFrame& place, const std::string& path);
 
 private:
@@ -31,14 +30,14 @@ private:
     };
     struct File {
         std::unique_ptr<Dwfl, End> dwfl;
-        Dwfl_Module* module = nullptr;  // null: it can't be read
+        std::optional<FileNames> names;  // absent: it can't be read
         std::uint64_t used = 0;
     };
-    using Place = std::tuple<std::string, std::string, std::uint64_t>;  // module, build-id, offset
+    using Place = std::tuple<std::string, std::string, std::uint64_t>;  // module, identity, offset
 
-    File& file_of(const StackFrame& place, const std::string& path);
+    File& file_of(const std::string& module, const std::string& identity, const std::string& path);
 
-    std::map<std::pair<std::string, std::string>, File> files_;  // by module and build-id
+    std::map<std::pair<std::string, std::string>, File> files_;  // by module, and build-id or what else tells it apart
     std::map<Place, std::vector<StackFrame>> known_;
     std::uint64_t uses_ = 0;
 };

@@ -6,6 +6,7 @@
 #include <elfutils/libdwfl.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <gelf.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,8 +14,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
+#include "base/proc_text.h"
+#include "stacks/memory_map.h"
+#include "stacks/perf_map.h"
 #include "stacks/place_names.h"
 
 namespace sockeye {
@@ -60,7 +65,7 @@ std::string why(const char* what) {
 
 class Unwinder::Process {
 public:
-    Process(std::uint32_t tgid, PlaceNames& names) : tgid_(tgid), names_(names) {}
+    Process(std::uint32_t tgid, PlaceNames& names) : tgid_(tgid), names_(names), perf_map_(tgid) {}
     Process(const Process&) = delete;
     Process& operator=(const Process&) = delete;
 
@@ -74,7 +79,8 @@ public:
         walk();
         // A library may have been loaded since the maps were read, or another program. Of a process that has died the
         // maps that were read are the last there are.
-        if (result_.end == StackEnd::no_way_on && Clock::now() - maps_read_ >= kMapsAge && open()) walk();
+        const bool maps_are_old = result_.end == StackEnd::no_way_on || nowhere_;
+        if (maps_are_old && Clock::now() - maps_read_ >= kMapsAge && open()) walk();
         if (result_.frames.empty()) return Error{why("no frame can be found")};
         return std::move(result_);
     }
@@ -88,7 +94,7 @@ private:
     };
 
     void walk() {
-        missing_memory_ = false;
+        missing_memory_ = nowhere_ = false;
         result_ = {};
         const int status = dwfl_getthread_frames(dwfl_.get(), static_cast<pid_t>(tgid_), on_frame, this);
         if (status > 0 || result_.frames.size() >= kMostFrames)
@@ -114,6 +120,7 @@ private:
         maps_read_ = Clock::now();
         std::unique_ptr<Dwfl, End> fresh(dwfl_begin(&callbacks));
         if (fresh == nullptr) return Error{why("dwfl_begin")};
+        MemoryMap map = MemoryMap::parse(read_text(fmt::format("/proc/{}/maps", tgid_).c_str()));
         dwfl_report_begin(fresh.get());
         const int error = dwfl_linux_proc_report(fresh.get(), static_cast<pid_t>(tgid_));
         if (error != 0)
@@ -122,6 +129,7 @@ private:
         if (!dwfl_attach_state(fresh.get(), nullptr, static_cast<pid_t>(tgid_), &thread, this))
             return Error{why("dwfl_attach_state")};
         dwfl_ = std::move(fresh);
+        map_ = std::move(map);
         described_.clear();
         return {};
     }
@@ -167,12 +175,17 @@ private:
     void add(std::uint64_t pc, std::uint64_t where) {
         if (!result_.frames.empty()) note_return_slot(pc);
         // Looking a name up walks through all of the file's: once for each place.
-        auto known = described_.find(where);
-        if (known == described_.end()) {
-            if (described_.size() >= kMostDescribed) described_.clear();
-            known = described_.emplace(where, describe(pc, where)).first;
+        const auto known = described_.find(where);
+        if (known != described_.end()) {
+            result_.frames.insert(result_.frames.end(), known->second.begin(), known->second.end());
+            return;
         }
-        result_.frames.insert(result_.frames.end(), known->second.begin(), known->second.end());
+        std::vector<StackFrame> frames = describe(pc, where);
+        result_.frames.insert(result_.frames.end(), frames.begin(), frames.end());
+        // Code that the process compiles comes and goes, and so do its names.
+        if (frames.front().module.empty() || (frames.back().function.empty() && perf_map_.exists())) return;
+        if (described_.size() >= kMostDescribed) described_.clear();
+        described_.emplace(where, std::move(frames));
     }
 
     // The frame's return address stands on the stack once, as a rule: above the slot of the frame before it.
@@ -187,34 +200,94 @@ private:
         }
     }
 
+    struct Place {
+        Dwfl_Module* module = nullptr;  // null: in no file
+        std::uint64_t offset = 0;       // address in the file
+        std::uint64_t home = 0;         // where the file's loader has put that address
+    };
+
+    Place place_of(std::uint64_t where) {
+        const Mapping* const mapping = map_.at(where);
+        nowhere_ = nowhere_ || mapping == nullptr;
+        const bool is_vdso = mapping != nullptr && mapping->path == "[vdso]";
+        if (mapping == nullptr || (!is_vdso && !mapping->path.starts_with('/'))) return {};
+        Place place;
+        place.module = dwfl_addrmodule(dwfl_.get(), map_.first_of(mapping->path)->begin);
+        GElf_Addr bias = 0;
+        Elf* const elf = place.module != nullptr ? dwfl_module_getelf(place.module, &bias) : nullptr;
+        if (is_vdso) {
+            place.offset = where - bias;
+        } else if (elf != nullptr) {
+            const std::optional<std::uint64_t> address = address_in(elf, where - mapping->begin + mapping->offset);
+            if (!address) return {};
+            place.offset = *address;
+        }
+        place.home = place.offset + bias;
+        return place;
+    }
+
+    // The address that the file gives to what stands at that offset in it.
+    static std::optional<std::uint64_t> address_in(Elf* elf, std::uint64_t offset) {
+        std::optional<std::uint64_t> found;
+        std::size_t count = 0;
+        if (elf_getphdrnum(elf, &count) != 0) return found;
+        for (std::size_t i = 0; i < count; ++i) {
+            GElf_Phdr part{};
+            if (gelf_getphdr(elf, static_cast<int>(i), &part) == nullptr || part.p_type != PT_LOAD) continue;
+            if (offset < part.p_offset || offset - part.p_offset >= part.p_filesz) continue;
+            if (!found || (part.p_flags & PF_X) != 0) found = offset - part.p_offset + part.p_vaddr;
+        }
+        return found;
+    }
+
     // The function at that place, behind those that the compiler has inlined there, innermost first.
     std::vector<StackFrame> describe(std::uint64_t pc, std::uint64_t where) {
         StackFrame frame;
         frame.address = pc;
-        Dwfl_Module* const module = dwfl_addrmodule(dwfl_.get(), where);
-        if (module == nullptr) return {frame};
-        const char* const path = dwfl_module_info(module, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);
+        const Place place = place_of(where);
+        if (place.module == nullptr) {
+            frame.function = perf_map_.name_at(where);
+            return {frame};
+        }
+        std::vector<StackFrame> frames = describe_in_file(frame, place);
+        // V8 names what is compiled into its own file, too, where the file is loaded.
+        StackFrame& last = frames.back();
+        if (last.function.empty()) last.function = perf_map_.name_at(where);
+        if (last.function.empty()) last.function = perf_map_.name_at(place.home);
+        return frames;
+    }
+
+    // Where a file that is mapped can be opened, also when it has been deleted or replaced since.
+    [[nodiscard]] std::string path_of(const std::string& module) const {
+        const Mapping* const mapping = module.ends_with(" (deleted)") ? map_.first_of(module) : nullptr;
+        if (mapping == nullptr) return fmt::format("/proc/{}/root{}", tgid_, module);
+        return fmt::format("/proc/{}/map_files/{:x}-{:x}", tgid_, mapping->begin, mapping->end);
+    }
+
+    std::vector<StackFrame> describe_in_file(StackFrame frame, const Place& place) {
+        const char* const path =
+            dwfl_module_info(place.module, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);
         if (path != nullptr) frame.module = path;
-        GElf_Addr bias = 0;
-        if (dwfl_module_getelf(module, &bias) != nullptr) frame.offset = where - bias;
+        frame.offset = place.offset;
         const unsigned char* id = nullptr;
         GElf_Addr id_address = 0;
-        if (const int length = dwfl_module_build_id(module, &id, &id_address); length > 0)
+        if (const int length = dwfl_module_build_id(place.module, &id, &id_address); length > 0)
             frame.build_id = hexadecimal(id, length);
         // Another process's file would do for one of the same build-id, and mostly it has been read already.
-        if (!frame.build_id.empty()) {
-            std::vector<StackFrame> frames = names_.at(frame, fmt::format("/proc/{}/root{}", tgid_, frame.module));
-            if (!frames.empty()) return frames;
-        }
-        return named(frame, module, where);
+        std::vector<StackFrame> frames = names_.at(frame, path_of(frame.module));
+        if (frames.empty()) frames = FileNames(place.module).at(frame);
+        if (frames.empty()) frames = {frame};
+        return frames;
     }
 
     std::uint32_t tgid_;
     PlaceNames& names_;
+    PerfMap perf_map_;
     std::unique_ptr<Dwfl, End> dwfl_;
+    MemoryMap map_;  // of the same moment
     UserRegisters registers_;
     std::span<const std::uint8_t> stack_;
-    bool missing_memory_ = false;
+    bool missing_memory_ = false, nowhere_ = false;  // a frame stands where nothing was mapped
     UserStack result_;
     Clock::time_point maps_read_;
     std::unordered_map<std::uint64_t, std::vector<StackFrame>> described_;  // by address, as long as the maps are the same
