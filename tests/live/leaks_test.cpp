@@ -54,6 +54,13 @@ bool has_mapped(pid_t pid, const std::string& file) {
     return false;
 }
 
+// In a virtual machine programs have no debug information.
+bool tells_lines(const std::string& program) {
+    std::ifstream file(program_path(program), std::ios::binary);
+    const std::string bytes(std::istreambuf_iterator<char>(file), {});
+    return bytes.find(".debug_line") != std::string::npos;
+}
+
 // What `sockeye leaks` said in the end of one program.
 struct Watched {
     pid_t pid = -1;
@@ -146,12 +153,14 @@ TEST_CASE("the function that leaks is named in eight kinds of leak, with and wit
     const Watched seen = repeat_after_loss([&] { return watch_two_turns(program, kRounds); });
     INFO(seen.verdict.dump(2));
     check_openers(seen, 2 * kRounds);
+    const bool lines = tells_lines(program);
     for (const Json& row : stacks_of(seen.verdict, seen.pid)) {
         INFO(row.dump());
         CHECK(row["opened"].get<unsigned>() >= row["count"].get<unsigned>());
         CHECK(row["frames"].size() >= 3);  // the wrapper, the function, main
         CHECK(row["whole"] == true);
-        CHECK(row["caller"].get<std::string>().find(" (fd_leaker.cpp:") != std::string::npos);
+        const auto caller = row["caller"].get<std::string>();
+        CHECK((caller.find(" (fd_leaker.cpp:") != std::string::npos) == lines);
     }
 }
 

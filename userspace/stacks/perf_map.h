@@ -16,7 +16,7 @@ namespace sockeye {
 
 class PerfMap {
 public:
-    static constexpr std::size_t kMostBytes = 64U << 20U;  // of the file; what stands behind is not read
+    static constexpr std::size_t kMostBytes = 16U << 20U;  // of the file; what stands behind is not read
 
     // Of the process with that pid, whose file is looked for under its own root by its own pid.
     explicit PerfMap(std::uint32_t tgid) : tgid_(tgid) {}
