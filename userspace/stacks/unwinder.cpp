@@ -77,10 +77,10 @@ public:
         registers_ = registers;
         stack_ = stack;
         walk();
-        // A library may have been loaded since the maps were read, or another program. Of a process that has died the
-        // maps that were read are the last there are.
-        const bool maps_are_old = result_.end == StackEnd::no_way_on || nowhere_;
-        if (maps_are_old && Clock::now() - maps_read_ >= kMapsAge && open()) walk();
+        if (maps_are_stale() && open()) {
+            walk();
+            maps_help_ = !nowhere_;
+        }
         if (result_.frames.empty()) return Error{why("no frame can be found")};
         return std::move(result_);
     }
@@ -92,6 +92,13 @@ private:
     struct End {
         void operator()(Dwfl* dwfl) const { dwfl_end(dwfl); }
     };
+
+    // A library may have been loaded since the maps were read, or another program. Of a process that has died the maps
+    // that were read are the last there are.
+    [[nodiscard]] bool maps_are_stale() const {
+        if (nowhere_ && maps_help_) return true;
+        return (nowhere_ || result_.end == StackEnd::no_way_on) && Clock::now() - maps_read_ >= kMapsAge;
+    }
 
     void walk() {
         missing_memory_ = nowhere_ = false;
@@ -287,7 +294,9 @@ private:
     MemoryMap map_;  // of the same moment
     UserRegisters registers_;
     std::span<const std::uint8_t> stack_;
-    bool missing_memory_ = false, nowhere_ = false;  // a frame stands where nothing was mapped
+    bool missing_memory_ = false;
+    bool nowhere_ = false;    // a frame stands where nothing was mapped
+    bool maps_help_ = true;  // that has been so only until the maps were read again
     UserStack result_;
     Clock::time_point maps_read_;
     std::unordered_map<std::uint64_t, std::vector<StackFrame>> described_;  // by address, as long as the maps are the same
