@@ -38,11 +38,6 @@ struct Churning {
     [[nodiscard]] bool is_table_full() const { return most_waiting < connections; }
 };
 
-bool is_preempted() {
-    const Json doctor = Json::parse(run_sockeye({"doctor", "--json"}).out);
-    return doctor["preemption"] != "none" && doctor["preemption"] != "voluntary";
-}
-
 // Loads one after another in a network namespace of its own, until it is told to stop.
 class EndlessChurn {
 public:

@@ -64,7 +64,7 @@ TEST_CASE("the end of a thread is no exit event", "[process]") {
     child.go();
     CHECK(child.finish() == 0);
     trace.wait_for("exit", [&](const Json& event) { return field(event, "pid") == child.pid(); });
-    const Events events = of_pid(trace.stop(), child.pid());
+    const Events events = without_lost(trace.stop());
     INFO(Json(events).dump());
     REQUIRE(events.size() == 1);
     CHECK(events[0]["tid"] == child.pid());

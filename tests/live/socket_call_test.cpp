@@ -29,8 +29,7 @@ Events watch_calls(const std::string& kinds, const std::function<void(Child::Sid
     Trace trace({"-e", kinds, "-p", std::to_string(child.pid())});
     child.go();
     CHECK(child.hear() == "done");
-    // Where hooks may skip runs, those of other processes are told, too.
-    const Events events = select(trace.stop(), [](const Json& event) { return !is(event, "lost"); });
+    const Events events = without_lost(trace.stop());
     child.go();
     CHECK(child.finish() == 0);
     for (const Json& event : events) {

@@ -125,6 +125,17 @@ std::uint64_t lost_count(const Events& events) {
     return sum;
 }
 
+bool is_preempted() {
+    const Json doctor = Json::parse(run_sockeye({"doctor", "--json"}).out);
+    return doctor["preemption"] != "none" && doctor["preemption"] != "voluntary";
+}
+
+Events without_lost(const Events& events) {
+    INFO(Json(of_kind(events, "lost")).dump());
+    if (lost_count(events) != 0) CHECK(is_preempted());
+    return select(events, [](const Json& event) { return !is(event, "lost"); });
+}
+
 bool hooks_may_skip() { return forced_hooks() == "trampoline"; }
 
 }  // namespace live

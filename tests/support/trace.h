@@ -67,6 +67,11 @@ std::string states_of(const Events& events, std::uint64_t socket);
 // The sum of all `lost` events.
 std::uint64_t lost_count(const Events& events);
 
+// Whether this kernel preempts tasks inside of itself, as doctor says.
+bool is_preempted();
+// All but `lost`. Fails if there is one on a kernel that does not preempt: elsewhere runs of hooks may be skipped, and those
+// of other processes are told, too.
+Events without_lost(const Events& events);
 // Trampolines alone are asked for: kernels that preempt skip their runs while another task stands preempted inside
 // them, and sockeye tells that as lost.
 bool hooks_may_skip();
