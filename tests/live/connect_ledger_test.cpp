@@ -65,11 +65,13 @@ private:
     SockeyeProcess process_;
 };
 
-// A tier that is forced may lose runs of its programs; then it says so, and its counts may be off by as many.
+// A tier that is forced may lose runs of its programs; then it says so, and its counts may be off by as many. Some kernels
+// run no program while certain tasks are current (the init of a virtual machine that hides itself): what a timer does then
+// is found by the next look at the table, as drift.
 bool may_be_off(const Json& whole) {
-    const bool off = whole["connects"]["may_be_off_by"] != 0;
-    if (forced_hooks().empty() || forced_hooks() == "auto") CHECK_FALSE(off);
-    return off;
+    const std::uint64_t off = whole["connects"]["may_be_off_by"];
+    if (forced_hooks().empty() || forced_hooks() == "auto") CHECK(off <= whole["drift"]["sockets"].get<std::uint64_t>());
+    return off != 0;
 }
 
 Json row_toward(const Json& whole, pid_t pid, const std::string& address, unsigned port) {
@@ -115,7 +117,7 @@ void check_churn(const std::vector<std::string>& arguments) {
     Ledger ledger;
     const ChurnRun run = run_churn(arguments);
     const Json whole = ledger.stop();
-    if (may_be_off(whole)) return skip("events were lost, and the ledger says so");
+    if (may_be_off(whole)) return skip("events were lost or never told, and the ledger says so");
     const Tally seen = tally_of(whole, run), done = tally_of(run);
     CHECK(seen == done);
     for (const Json& row : whole["connects"]["by"]) {
@@ -209,7 +211,7 @@ TEST_CASE("io_uring's connects stand in the ledger as all others do", "[connect_
     REQUIRE(std::ranges::count(results, Json(0)) == kGood);
     REQUIRE(std::ranges::count(results, Json(-ECONNREFUSED)) == kRefused);
     const Json whole = ledger.stop();
-    if (may_be_off(whole)) return skip("events were lost, and the ledger says so");
+    if (may_be_off(whole)) return skip("events were lost or never told, and the ledger says so");
     const Json good = row_toward(whole, child.pid(), "127.0.0.1", ports["good"]);
     const Json refused = row_toward(whole, child.pid(), "127.0.0.1", ports["closed"]);
     REQUIRE(good.is_object());
@@ -249,7 +251,7 @@ TEST_CASE("connects that nobody answers are pending, time out, or are given up",
     child.go();
     CHECK(child.hear() == "done");
     const Json whole = ledger.stop();
-    if (may_be_off(whole)) return skip("events were lost, and the ledger says so");
+    if (may_be_off(whole)) return skip("events were lost or never told, and the ledger says so");
     const Json row = row_toward(whole, child.pid(), "192.0.2.1", 80);
     REQUIRE(row.is_object());
     CHECK(row["attempts"] == kPending + kGivenUp + 1);
@@ -286,7 +288,7 @@ TEST_CASE("connects that fail before a SYN, or for want of a port, are counted b
     const Json whole = ledger.stop(), without_calls = states_only.stop();
     child.go();
     CHECK(child.finish() == 0);
-    if (may_be_off(whole) || may_be_off(without_calls)) return skip("events were lost, and the ledger says so");
+    if (may_be_off(whole) || may_be_off(without_calls)) return skip("events were lost or never told, and the ledger says so");
     for (const Json& ended : {whole, without_calls}) {
         const Json row = row_toward(ended, child.pid(), "127.0.0.1", 18000);
         REQUIRE(row.is_object());
@@ -324,7 +326,7 @@ TEST_CASE("a process whose connects are refused again and again is a finding", "
     const Json whole = ledger.stop();
     child.go();
     CHECK(child.finish() == 0);
-    if (may_be_off(whole)) return skip("events were lost, and the ledger says so");
+    if (may_be_off(whole)) return skip("events were lost or never told, and the ledger says so");
     Events found;
     for (const Json& finding : whole["findings"])
         if (finding["rule"] == "connect_failures" && finding["evidence"]["pid"] == child.pid()) found.push_back(finding);

@@ -128,6 +128,7 @@ TEST_CASE("an attempt that has no port yet, and so is in no table, goes on; one 
     CHECK(connects[0].owner.pid == 7);
     CHECK(call_of(connects[1]).error == ECANCELED);
     CHECK(run.snapshot().drift.sockets == 1);
+    CHECK(run.snapshot().connects_uncertain == 1);  // nobody has told how it ended
 }
 
 TEST_CASE("a state that was told a moment ago, and that a table does not show yet, is looked at again", "[aggregator]") {

@@ -126,6 +126,7 @@ TEST_CASE("a connect given up by its caller has failed with ECANCELED", "[connec
     run.records.tcp_state(1, kClient, WIRE_TCP_SYN_SENT, WIRE_TCP_CLOSE);
     run.apply();
     CHECK(run.snapshot().connects.at(0).failed == Failures{{"ECANCELED", 1}});
+    CHECK(run.snapshot().connects_uncertain == 0);
 }
 
 TEST_CASE("a socket that is connected again makes another attempt", "[connect_ledger]") {

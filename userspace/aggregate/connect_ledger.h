@@ -54,7 +54,8 @@ public:
         if (socket < open_.size()) fetch_line(&open_[socket]);
     }
     void prefetch_row(std::uint32_t socket) const {
-        if (is_open(socket)) fetch_lines(&pool_[open_[socket]].attempts, sizeof(ConnectEntry) - offsetof(ConnectEntry, attempts));
+        if (!is_open(socket)) return;
+        fetch_lines(&pool_[open_[socket]].attempts, sizeof(ConnectEntry) - offsetof(ConnectEntry, attempts));
     }
     void prefetch_latency(std::uint32_t socket, std::uint64_t latency_ns) const {
         if (is_open(socket)) pool_[open_[socket]].latency.prefetch(latency_ns);
@@ -65,6 +66,9 @@ public:
     bool own(std::uint32_t socket, const SocketEntry& entry, ProcessTable& processes);
     // The outcome; 0: established. Nothing if none is open.
     void end(std::uint32_t socket, std::int32_t error, std::optional<std::uint64_t> latency_ns);
+    // An attempt is over, and nobody has told how: what end() is given is a guess.
+    void end_went_unheard() { ++unheard_; }
+    [[nodiscard]] std::uint64_t unheard() const { return unheard_; }
     // It turned out to be none of ours: as if it had never begun.
     void withdraw(std::uint32_t socket);
     // A connect() that failed before it sent anything.
@@ -93,6 +97,7 @@ private:
     HashIndex index_;
     std::vector<std::uint32_t> open_;  // SocketTable's number → entry; 0: no attempt is open
     std::uint32_t overflowed_ = 0;     // attempts filed under all others since room was last looked for
+    std::uint64_t unheard_ = 0;
 };
 
 }  // namespace sockeye

@@ -101,6 +101,7 @@ void add_connects(Snapshot& snapshot, Model& model, const RowFilter& filter, Sam
     });
     snapshot.connects_total.latency = latency_of(all);
     std::ranges::sort(snapshot.connects, more);
+    snapshot.connects_uncertain = model.connects.unheard();
     for (const auto& [loss_class, count] : model.run.lost) {
         if (may_tell_of_connects(loss_class)) snapshot.connects_uncertain += count;
     }

@@ -346,7 +346,8 @@ struct Snapshot {
     std::vector<TimeWaitMakerRow> time_wait_makers;   // by descending rate, then number; only when asked for
     std::vector<ConnectRow> connects;                 // by descending attempts, at most some 2,000
     ConnectCounts connects_total;                     // of those rows
-    // So many records that may have told of connects were lost: counts may be off by as many.
+    // So many records that may have told of connects were lost, and of so many attempts none told the end (some kernels
+    // run no program in certain tasks, and count no skipped run): counts may be off by as many.
     std::uint64_t connects_uncertain = 0;
     bool connects_observed = false;     // hooks tell of them; else there is nothing above
     bool connects_unsent_told = false;  // connects that fail before a SYN are seen: see doctor

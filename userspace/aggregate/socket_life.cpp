@@ -255,6 +255,7 @@ void SocketLife::drop(std::uint32_t index, const event_header& cause) {
     if (socket.is(kOutcomePending)) {
         tell_outcome(index, cause, error_without_word(socket));
     } else if (socket.is_tcp() && socket.state == WIRE_TCP_SYN_SENT) {
+        model_.connects.end_went_unheard();
         end_attempt(index, cause, ECANCELED, Certainty::inferred);
     }
     model_.erase_socket(index);

@@ -119,7 +119,7 @@ std::string connects_lines(const Snapshot& snapshot) {
     }
     text += '\n';
     if (snapshot.connects_uncertain != 0)
-        text += fmt::format("           may be off by up to {}: so many events were lost\n",
+        text += fmt::format("           may be off by up to {}: so many events were lost or never told\n",
                             format_count(snapshot.connects_uncertain));
     if (!snapshot.connects_unsent_told && all.attempts != 0)
         text += "           without those that fail before a SYN is sent: -e connect counts them, too\n";
