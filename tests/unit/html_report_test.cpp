@@ -93,6 +93,27 @@ TEST_CASE("a report needs nothing from a network and names its language, width a
     CHECK(count_of(html_report(RunReview()), "nothing to show") == 1);
 }
 
+TEST_CASE("of many findings a report shows the worst, and folds the others", "[report]") {
+    RunReview review;
+    std::vector<Finding> findings(20);
+    for (std::size_t nth = 0; nth < findings.size(); ++nth) {
+        findings[nth].rule = "fd_leak";
+        findings[nth].severity = nth == 19 ? Severity::critical : Severity::warning;
+        findings[nth].subject = std::to_string(nth);
+        findings[nth].title = fmt::format("finding number {}.", nth);
+    }
+    const auto open_part = [&](std::size_t count) {
+        RunReview of_some;
+        of_some.look(moment(1, {}), std::span(findings).first(count));
+        const std::string page = html_report(of_some);
+        CHECK(count_of(page, "finding number") == count);
+        return page.substr(0, page.find("<details><summary>8 more"));
+    };
+    CHECK(count_of(open_part(20), "finding number") == 12);
+    CHECK(count_of(open_part(20), "finding number 19.") == 1);
+    CHECK(count_of(open_part(12), "finding number") == 12);
+}
+
 TEST_CASE("the descriptors of a process come with slope, shape and the kinds that grew", "[report]") {
     RunReview review;
     for (std::uint64_t second = 0; second < 20; ++second) {
@@ -186,6 +207,20 @@ TEST_CASE("a review of very many processes is bounded, and one that leaks late h
     CHECK(review.other_descriptors().last() > 744 * 4);
     REQUIRE(review.groups().size() == 1);
     CHECK(judge_growth(review.groups().begin()->second.open).shape == Shape::steady);
+}
+
+TEST_CASE("a review that is full of findings takes a worse one for one of the least", "[review]") {
+    std::vector<Finding> findings(RunReview::kMostFindings + 2);
+    for (std::size_t nth = 0; nth < findings.size(); ++nth) {
+        findings[nth].rule = "fd_leak";
+        findings[nth].subject = std::to_string(nth);
+    }
+    findings.back().severity = Severity::critical;
+    RunReview review;
+    review.look(moment(1, {}), findings);
+    CHECK(review.findings().size() == RunReview::kMostFindings);
+    CHECK(review.findings_left_out() == 2);
+    CHECK(std::ranges::count(review.findings(), Severity::critical, [](const SeenFinding& seen) { return seen.finding.severity; }) == 1);
 }
 
 TEST_CASE("ids of containers, pods, sessions and transient units are the same place in every run", "[review]") {

@@ -265,7 +265,10 @@ void RunReview::look_at_findings(const Snapshot& snapshot, std::span<const Findi
         if (seen == findings_.end()) {
             if (findings_.size() >= kMostFindings) {
                 ++findings_left_out_;
-                continue;
+                const auto least = std::ranges::min_element(
+                    findings_, {}, [](const SeenFinding& one) { return one.finding.severity; });
+                if (least->finding.severity >= finding.severity) continue;
+                findings_.erase(least);
             }
             seen = findings_.insert(findings_.end(), {.finding = finding, .first_ns = snapshot.ktime_ns});
         }

@@ -14,6 +14,8 @@
 namespace sockeye {
 namespace {
 
+constexpr std::size_t kUnfolded = 12;  // so many findings stand open, the worst; the plots come soon after them
+
 std::string time_of(const RunReview& review, std::uint64_t ktime_ns) {
     const Timeline& timeline = review.timeline();
     return run_time_text(static_cast<double>(ktime_ns - timeline.begin_ns()) / 1e9, timeline.seconds());
@@ -129,7 +131,12 @@ std::string report_findings(const RunReview& review) {
     for (const SeenFinding& seen : review.findings()) ordered.push_back(&seen);
     std::ranges::stable_sort(ordered, std::ranges::greater{}, [](const SeenFinding* seen) { return seen->finding.severity; });
     std::string html;
-    for (const SeenFinding* seen : ordered) html += finding_html(review, *seen);
+    for (std::size_t nth = 0; nth < ordered.size(); ++nth) {
+        if (nth == kUnfolded)
+            html += fmt::format("<details><summary>{} more</summary>\n", ordered.size() - nth);
+        html += finding_html(review, *ordered[nth]);
+    }
+    if (ordered.size() > kUnfolded) html += "</details>\n";
     if (review.findings_left_out() != 0)
         html += report_paragraph(fmt::format("Findings about more than {} subjects are left out.", RunReview::kMostFindings));
     return report_section("findings", "Findings", html.empty() ? "<p>None.</p>\n" : html);
