@@ -70,7 +70,15 @@ private:
 // is found by the next look at the table, as drift.
 bool may_be_off(const Json& whole) {
     const std::uint64_t off = whole["connects"]["may_be_off_by"];
-    if (forced_hooks().empty() || forced_hooks() == "auto") CHECK(off <= whole["drift"]["sockets"].get<std::uint64_t>());
+    if (forced_hooks().empty() || forced_hooks() == "auto") {
+        INFO("lost: " << whole["lost"].dump());
+        for (const auto& [loss_class, count] : whole["lost"].items()) {
+            CHECK(loss_class.find("tcp_state") == std::string::npos);
+            CHECK(loss_class.find("connect") == std::string::npos);
+            CHECK(loss_class.find("socket_syscall") == std::string::npos);
+        }
+        CHECK(off <= whole["drift"]["sockets"].get<std::uint64_t>());
+    }
     return off != 0;
 }
 

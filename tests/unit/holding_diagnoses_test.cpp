@@ -202,6 +202,19 @@ TEST_CASE("a queue that is full, or has overflowed since the last look", "[liste
     CHECK(diagnosis.findings().empty());
 }
 
+TEST_CASE("a snapshot right after another one takes nothing back of what overflowed before", "[listen_overflow]") {
+    Diagnosis diagnosis;
+    diagnosis.look(host_with_queue(1, 0, 10));
+    for (std::uint64_t second = 2; second <= 4; ++second) diagnosis.look(host_with_queue(second, 0, 10 + 300 * second));
+    REQUIRE(diagnosis.findings().size() == 1);
+    Snapshot last = host_with_queue(4, 0, 1210);
+    last.ktime_ns += 10'000'000;
+    diagnosis.look(last);
+    REQUIRE(diagnosis.findings().size() == 1);
+    CHECK(diagnosis.findings()[0].severity == Severity::critical);
+    CHECK(diagnosis.findings()[0].title.starts_with("300 connections (1,210 since it listens)"));
+}
+
 TEST_CASE("a queue that overflows at look after look turns clients away for good", "[listen_overflow]") {
     Diagnosis diagnosis;
     diagnosis.look(host_with_queue(1, 0, 0));

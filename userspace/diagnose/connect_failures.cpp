@@ -68,8 +68,8 @@ std::string advice_for(std::string_view error, const std::string& destination, c
                            "whether it is bound to this address and not only to localhost",
                            destination);
     if (error == "ETIMEDOUT")
-        return fmt::format("ETIMEDOUT: no SYN to {} was answered until the kernel gave up: a firewall drops them, the host is gone, or "
-                           "its accept queue is full; a timeout in the program (or a smaller net.ipv4.tcp_syn_retries) "
+        return fmt::format("ETIMEDOUT: no SYN to {} was answered until the kernel gave up: a firewall drops them, the host is "
+                           "gone, or its accept queue is full; a timeout in the program (or a smaller net.ipv4.tcp_syn_retries) "
                            "fails sooner",
                            destination);
     if (error == "ECANCELED")

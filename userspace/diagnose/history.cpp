@@ -33,9 +33,17 @@ void History::add(const Snapshot& snapshot) {
     std::erase_if(containers_, [now](const auto& entry) { return entry.second.points().back().ktime_ns != now; });
     for (const ListenerRow& row : snapshot.listeners) {
         Listener& entry = listeners_[row.socket.id];
-        entry.overflows_before = entry.seen_ns == 0 ? row.overflows.value_or(0) : entry.overflows;
         entry.overflows = row.overflows.value_or(0);
-        entry.looks_overflowing = entry.overflows > entry.overflows_before ? entry.looks_overflowing + 1 : 0;
+        const bool first = entry.seen_ns == 0, next_look = now >= entry.looked_ns + kLookNs;
+        if (first) entry.looked_overflows = entry.overflows;
+        if (first || next_look) {
+            entry.overflows_before = entry.looked_overflows;
+            entry.looked_overflows = entry.overflows;
+            entry.looked_ns = now;
+        }
+        const bool overflows = entry.overflows > entry.overflows_before;
+        if (next_look) entry.looks_overflowing = overflows ? entry.looks_overflowing + 1 : 0;
+        if (overflows) entry.looks_overflowing = std::max(entry.looks_overflowing, 1U);
         entry.highest_queue = std::max(entry.highest_queue, row.accept_queue);
         entry.seen_ns = now;
     }

@@ -49,10 +49,14 @@ public:
     // A listener since it is known; null: it is new.
     struct Listener {
         std::uint32_t highest_queue = 0;
-        std::uint64_t overflows = 0, overflows_before = 0;  // now, and one snapshot ago
-        unsigned looks_overflowing = 0;                     // in a row, each with more than the one before
+        // Now, and a look ago. Snapshots that are nearer to each other than kLookNs are one look: the last one of a run
+        // may follow upon a tick, when hardly anything can have happened since.
+        std::uint64_t overflows = 0, overflows_before = 0;
+        unsigned looks_overflowing = 0;  // in a row, each with more than the one before
         std::uint64_t seen_ns = 0;
+        std::uint64_t looked_ns = 0, looked_overflows = 0;  // when the present look began
     };
+    static constexpr std::uint64_t kLookNs = 500'000'000;
     [[nodiscard]] const Listener* listener(std::uint64_t socket) const;
 
     // Outcomes of a row of the connect ledger at an earlier snapshot, kConnectsWindowNs to twice that ago; null: the

@@ -72,7 +72,8 @@ std::string connects_table(const RunReview& review) {
     if (table.empty()) return {};
     std::string uncertain;
     if (review.connects_uncertain() != 0)
-        uncertain = report_paragraph(fmt::format("{} events that may have told of connects were lost or never told: counts may be off by as many.",
+        uncertain = report_paragraph(fmt::format("{} events that may have told of connects were lost or never told: counts "
+                                                 "may be off by as many.",
                                                  format_count(review.connects_uncertain())));
     return table.html() + uncertain +
            (rows.size() <= kMostRows ? "" : report_paragraph(fmt::format("{} more are left out.", rows.size() - kMostRows)));
