@@ -32,6 +32,13 @@ static __always_inline u64 socket_inode(const struct sock *sk)
 	return inode ? inode->i_ino : 0;
 }
 
+/* Some kernels show the socket without its lock, and then the first of both may be the older one (tcp_get_info() and
+ * tcp_diag_get_info() in net/ipv4 take the same care). */
+static __always_inline u32 queued(u32 end, u32 begin)
+{
+	return (s32)(end - begin) > 0 ? end - begin : 0;
+}
+
 static __always_inline void read_full_tcp(struct existing_socket_event *record, const struct tcp_sock *tcp)
 {
 	const struct sock *sk = &tcp->inet_conn.icsk_inet.sk;
@@ -48,8 +55,8 @@ static __always_inline void read_full_tcp(struct existing_socket_event *record, 
 		/* tcp_listendrop(): a full accept queue, a full SYN queue, no memory. */
 		record->drops = (u32)sk->sk_drops.counter;
 	} else {
-		record->receive_queue = tcp->rcv_nxt - tcp->copied_seq;
-		record->send_queue = tcp->write_seq - tcp->snd_una;
+		record->receive_queue = queued(tcp->rcv_nxt, tcp->copied_seq);
+		record->send_queue = queued(tcp->write_seq, tcp->snd_una);
 	}
 }
 

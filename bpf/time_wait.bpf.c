@@ -184,7 +184,8 @@ static __always_inline void minisock_born(const struct inet_timewait_sock *minis
 	u64 key = (u64)minisock;
 	u8 one = 1;
 
-	if (config_filter.flags && is_ignored(sk))
+	/* DCCP, which is gone since 6.16, has minisocks, too. */
+	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP || (config_filter.flags && is_ignored(sk)))
 		return;
 	if (BPF_CORE_READ(minisock, tw_substate) == WIRE_TCP_FIN_WAIT2 &&
 	    bpf_map_update_elem(&fin_wait2_minisocks, &key, &one, BPF_ANY))

@@ -302,6 +302,28 @@ TEST_CASE("a filter on a namespace narrows the totals, too", "[aggregator]") {
     const Snapshot snapshot = run.snapshot({.filter = &filter});
     CHECK(snapshot.tcp_states[WIRE_TCP_ESTABLISHED] == 1);
     CHECK(snapshot.tcp_states_by_netns.size() == 1);
+    CHECK(snapshot.total.connects == 1);
+    CHECK(run.snapshot().total.connects == 2);
+}
+
+TEST_CASE("what a namespace counted stays counted when it is gone", "[aggregator]") {
+    ModelRun run;
+    run.empty_baseline();
+    run.records.in_netns(5);
+    run.records.by(7, "client").tcp_state(1, tcp_tuple("10.0.0.1", 0, "10.0.0.2", 80), WIRE_TCP_CLOSE, WIRE_TCP_SYN_SENT);
+    run.records.tcp_state(1, tcp_tuple("10.0.0.1", 40000, "10.0.0.2", 80), WIRE_TCP_SYN_SENT, WIRE_TCP_CLOSE);
+    run.records.after(kSecond).tick();
+    run.apply();
+    Filter filter;
+    filter.netns = {5};
+    const SnapshotContents only{.filter = &filter};
+    CHECK(run.snapshot(only).total.connects == 1);
+    run.records.after(100 * kSecond).tick();
+    run.records.after(100 * kSecond).tick();
+    run.apply();
+    const Snapshot snapshot = run.snapshot(only);
+    CHECK(snapshot.total.connects == 1);
+    CHECK(snapshot.delta.connects == 0);
 }
 
 TEST_CASE("a snapshot says which host, kernel and limits it speaks of", "[aggregator]") {

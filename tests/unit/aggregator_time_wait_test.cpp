@@ -362,3 +362,33 @@ TEST_CASE("a TIME_WAIT of a namespace that is not read ends with its timer", "[a
     CHECK(run.aggregator.live_sockets() == 0);
     CHECK(change_of(run.states().back()).reason == TimeWaitReason::expired);
 }
+
+TEST_CASE("a minisock in a state that no minisock has is none", "[aggregator]") {
+    ModelRun run;
+    run.empty_baseline();
+    to_fin_wait2(run, 1);
+    for (const wire_time_wait_action action : {WIRE_TIME_WAIT_ENTER, WIRE_TIME_WAIT_LEAVE, WIRE_TIME_WAIT_TURN}) {
+        run.records.time_wait(action, 1, 50, kClient).substate = 200;
+        run.records.time_wait(action, 2, 51, kClient).substate = WIRE_TCP_STATE_MAX;
+    }
+    run.records.time_wait(WIRE_TIME_WAIT_ENTER, 1, 50, kClient).substate = 0;
+    run.apply();
+    const Snapshot snapshot = run.snapshot();
+    CHECK(snapshot.tcp_states[WIRE_TCP_FIN_WAIT2] == 1);
+    CHECK(run.aggregator.live_sockets() == 1);
+}
+
+TEST_CASE("overflows count where they happened, and those that only the kernel counted in our own namespace", "[aggregator]") {
+    ModelRun run;
+    to_fin_wait2(run, 1);
+    run.records.time_wait(WIRE_TIME_WAIT_OVERFLOW, 1, 0, kClient, WIRE_TCP_FIN_WAIT2);
+    run.records.in_netns(5).time_wait(WIRE_TIME_WAIT_OVERFLOW, 9, 0, kClient, WIRE_TCP_FIN_WAIT2);
+    run.records.in_netns(kHostNetns).host_stats().time_wait_overflows = 3;
+    run.apply();
+    const Snapshot snapshot = run.snapshot();
+    CHECK(snapshot.total.time_wait_overflows == 4);
+    CHECK(snapshot.time_wait_overflows_by_netns == std::map<std::uint32_t, std::uint64_t>{{5, 1}, {kHostNetns, 3}});
+    Filter filter;
+    filter.netns = {5};
+    CHECK(run.snapshot({.filter = &filter}).total.time_wait_overflows == 1);
+}

@@ -133,3 +133,20 @@ TEST_CASE("processes that have ended are told of by their name", "[connect_failu
     row.of = ConnectRow::Of::others;
     CHECK(findings_in({row}).empty());
 }
+
+TEST_CASE("failures of long ago are no news when rows are folded into one", "[connect_failures]") {
+    Diagnosis diagnosis;
+    ConnectRow ended = row_toward("10.0.0.2", 0, {{"ECONNREFUSED", 500}}, 0);
+    ended.of = ConnectRow::Of::ended;
+    ended.folds = 3;
+    diagnosis.look(host_with(0, {}));
+    diagnosis.look(host_with(1, {ended}));
+    CHECK(findings_of(diagnosis).empty());
+    ended.failed["ECONNREFUSED"] = 900;
+    ended.folds = 4;
+    diagnosis.look(host_with(2, {ended}));
+    CHECK(findings_of(diagnosis).empty());
+    ended.failed["ECONNREFUSED"] = 940;
+    diagnosis.look(host_with(3, {ended}));
+    CHECK(findings_of(diagnosis).size() == 1);
+}

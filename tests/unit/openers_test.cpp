@@ -262,3 +262,22 @@ TEST_CASE("who keeps connections that the peer has closed is told with the way t
     REQUIRE(opened_by != evidence.end());
     CHECK(std::get<std::string>(opened_by->value) == "accept_loop");
 }
+
+TEST_CASE("a way of more frames than any stack has is not believed", "[openers]") {
+    StackedRun run;
+    run.opened(3, kStackA);
+    run.apply();
+    auto frame = begin<stack_frame_event>(WIRE_stack_frame, 7);
+    frame.frames = kWayA;
+    frame.count = 65535;
+    auto known = begin<stack_event>(WIRE_stack, 7);
+    known.stack = kStackA;
+    known.frames = kWayA;
+    RecordBatch batch;
+    append_record(batch, frame);
+    append_record(batch, known);
+    run.aggregator.apply(batch, &run.sink);
+    const std::vector<OpenerRow> rows = run.rows();
+    REQUIRE(rows.size() == 1);
+    CHECK_FALSE(rows[0].way.has_value());
+}

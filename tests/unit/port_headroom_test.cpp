@@ -72,3 +72,64 @@ TEST_CASE("the first connect that finds no port is pinned to its caller", "[port
     CHECK(diagnosis.findings()[0].title ==
           "the ports from 10.0.0.1 to 10.0.0.2:80 ran out: 2 connects failed with EADDRNOTAVAIL, first first (8)");
 }
+
+TEST_CASE("a pool that opens many at once does not run out of ports", "[port_headroom]") {
+    DestinationRow row;
+    row.netns = kHostNetns;
+    row.tuple = kNoPort;
+    row.ports = 28232;
+    row.in_use = 50;
+    row.headroom = 28182;
+    row.rate_per_s = 50;
+    row.exhausted_in_s = 563.6;
+    Snapshot snapshot;
+    snapshot.interval_ns = kSecond;
+    snapshot.ktime_ns = 100 * kSecond;
+    snapshot.destinations = {row};
+    Diagnosis diagnosis;
+    diagnosis.look(snapshot);
+    CHECK(diagnosis.findings().empty());
+    SECTION("it is still on its way a second later") {
+        snapshot.ktime_ns += kSecond;
+        diagnosis.look(snapshot);
+        CHECK(diagnosis.findings().size() == 1);
+    }
+    SECTION("it had stopped meanwhile") {
+        snapshot.ktime_ns += kSecond;
+        snapshot.destinations[0].exhausted_in_s.reset();
+        diagnosis.look(snapshot);
+        snapshot.ktime_ns += kSecond;
+        snapshot.destinations[0].exhausted_in_s = 563.6;
+        diagnosis.look(snapshot);
+        CHECK(diagnosis.findings().empty());
+    }
+    SECTION("half of the ports are taken") {
+        snapshot.destinations[0].in_use = 14200;
+        diagnosis.look(snapshot);
+        CHECK(diagnosis.findings().size() == 1);
+    }
+}
+
+TEST_CASE("what comes upon a snapshot's heels has no rate", "[port_headroom]") {
+    ModelRun run;
+    run.empty_baseline();
+    run.snapshot();
+    run.records.after(kSecond);
+    connects(run, 0x10, 20001);
+    run.apply();
+    CHECK(run.snapshot().interval_ns > 900 * kMillisecond);
+    run.records.after(3 * kMillisecond);
+    connects(run, 0x20, 20002);
+    run.apply();
+    const Snapshot soon = run.snapshot();
+    CHECK(soon.interval_ns == 0);
+    REQUIRE(soon.destinations.size() == 1);
+    CHECK_FALSE(soon.destinations[0].rate_per_s.has_value());
+    CHECK_FALSE(soon.destinations[0].exhausted_in_s.has_value());
+    run.records.after(kSecond);
+    run.records.tick();
+    run.apply();
+    const Snapshot next = run.snapshot();
+    REQUIRE(next.destinations.size() == 1);
+    CHECK(next.destinations[0].rate_per_s.value_or(0) == Approx(1).margin(0.02));
+}

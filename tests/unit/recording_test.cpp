@@ -3,11 +3,13 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -270,6 +272,29 @@ TEST_CASE("a full disk ends the recording with an error, and what fitted can be 
     REQUIRE((*reader)->damage().size() == 1);
     CHECK((*reader)->damage()[0].bytes == 0);
     CHECK((*reader)->damage()[0].offset == writer->bytes());
+}
+
+TEST_CASE("only a file of one's own without a record is taken away", "[recording]") {
+    char folder[] = "/tmp/recording_test.XXXXXX";
+    REQUIRE(::mkdtemp(folder) != nullptr);
+    const std::string path = std::string(folder) + "/a", link = std::string(folder) + "/b", pipe = std::string(folder) + "/c";
+    Result<RecordingWriter> writer = RecordingWriter::create(path);
+    REQUIRE(writer);
+    REQUIRE(::symlink("a", link.c_str()) == 0);
+    Result<RecordingWriter> by_link = RecordingWriter::create(link);
+    REQUIRE(by_link);
+    by_link->discard_if_empty();
+    CHECK(::access(link.c_str(), F_OK) == 0);
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    const UniqueFd reader(::open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    Result<RecordingWriter> into_pipe = RecordingWriter::create(pipe);
+    REQUIRE(into_pipe);
+    into_pipe->discard_if_empty();
+    CHECK(::access(pipe.c_str(), F_OK) == 0);
+    writer->discard_if_empty();
+    CHECK(::access(path.c_str(), F_OK) != 0);
+    for (const std::string& name : {link, pipe}) ::unlink(name.c_str());
+    ::rmdir(folder);
 }
 
 }  // namespace

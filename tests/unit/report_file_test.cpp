@@ -54,8 +54,11 @@ TEST_CASE("only reports are overwritten without being asked to", "[report]") {
     CHECK(refused.error().exit_code == ExitCode::usage);
     CHECK(may_write_report("--out", page, true).ok());
     CHECK_FALSE(may_write_report("--out", folder.root, true).ok());
+    CHECK_FALSE(may_write_report("--out", folder.root / "none/x.html", false).ok());
+    const std::string beside = folder.file("a.html.new", "mine, too");
     REQUIRE(write_report(report, "new page").ok());
     CHECK(content_of(report) == "new page");
-    CHECK_FALSE(std::filesystem::exists(report + ".new"));
+    CHECK(content_of(beside) == "mine, too");
+    CHECK(std::distance(std::filesystem::directory_iterator(folder.root), {}) == 3);
     CHECK_FALSE(write_report(folder.root / "none/x.html", "page").ok());
 }

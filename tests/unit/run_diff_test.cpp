@@ -195,3 +195,40 @@ TEST_CASE("findings that are new or graver are regressions, those that are gone 
     CHECK(verdict_on("finding", critical, none, {}, "fd_leak") == DiffVerdict::improvement);
     CHECK(verdict_on("finding", critical, critical, {}, "fd_leak") == DiffVerdict::same);
 }
+
+namespace {
+
+std::uint64_t made_in(const std::vector<std::vector<std::pair<const char*, std::uint64_t>>>& looks) {
+    RunReview review;
+    std::uint64_t second = 100;
+    for (const auto& look : looks) {
+        Snapshot snapshot;
+        snapshot.ktime_ns = second++ * kSecond;
+        for (const auto& [address, entered] : look) {
+            TimeWaitMakerRow row;
+            row.comm = Comm("app");
+            row.connects = true;
+            row.service = test::tcp_tuple(address, 0, "10.0.0.2", 80);
+            row.entered = entered;
+            row.time_wait = entered;
+            snapshot.time_wait_makers.push_back(row);
+        }
+        review.look(snapshot, {});
+    }
+    REQUIRE(review.makers().size() == 1);
+    return review.makers().begin()->second.entered();
+}
+
+}  // namespace
+
+TEST_CASE("what was made before a review began is not its own", "[run_review]") {
+    // The first snapshot counts from the start, all later ones from the first.
+    CHECK(made_in({{{"10.0.0.1", 5}}, {{"10.0.0.1", 0}}}) == 0);
+    CHECK(made_in({{{"10.0.0.1", 5}}, {{"10.0.0.1", 3}}, {{"10.0.0.1", 4}}}) == 4);
+}
+
+TEST_CASE("a client's addresses count together, also when one of them is idle or begins anew", "[run_review]") {
+    CHECK(made_in({{}, {{"10.0.0.1", 600}, {"10.0.0.9", 300}}}) == 900);
+    CHECK(made_in({{}, {{"10.0.0.1", 600}, {"10.0.0.9", 300}}, {{"10.0.0.9", 310}}}) == 910);
+    CHECK(made_in({{}, {{"10.0.0.1", 600}}, {{"10.0.0.1", 20}}}) == 620);
+}

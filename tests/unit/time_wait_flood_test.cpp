@@ -126,9 +126,11 @@ TEST_CASE("a full table is critical, and the small makers beside the flood are n
 
 TEST_CASE("connections that skip TIME_WAIT are critical whatever the rate", "[time_wait_flood]") {
     Snapshot host = host_with({acceptor(10)});
-    host.delta.time_wait_overflows = 1;
+    host.time_wait_overflows_by_netns[7] = 1;
     REQUIRE(floods_in(host).size() == 1);
     CHECK(floods_in(host)[0].severity == Severity::critical);
+    host.time_wait_overflows_by_netns = {{8, 1}};  // another namespace's
+    CHECK(floods_in(host).empty());
 }
 
 TEST_CASE("what is projected is a minute's worth, no more than the ports allow, less what is reused", "[time_wait_flood]") {
@@ -234,4 +236,24 @@ TEST_CASE("inferred TIME_WAITs beyond tcp_max_tw_buckets are told as such, each 
     CHECK(time_wait_over_limit(host) == 2501);
     host.time_wait_exact = true;
     CHECK(time_wait_over_limit(host) == 0);
+}
+
+TEST_CASE("a second's burst is no flood, unless it is much of what it presses on", "[time_wait_flood]") {
+    Snapshot host = host_with({connector(90)});
+    host.interval_ns = kSecond;
+    host.time_wait_makers[0].entered = 90;
+    CHECK(floods_in(host).empty());
+    host.time_wait_makers[0].entered = 180;
+    CHECK(floods_in(host).size() == 1);
+    host.time_wait_makers[0].entered = 90;
+    host.destinations[0].ports = 600;
+    CHECK(floods_in(host).size() == 1);
+}
+
+TEST_CASE("floods from two addresses of one client are two findings", "[time_wait_flood]") {
+    TimeWaitMakerRow other = connector(300);
+    other.service = tcp_tuple("10.0.0.9", 0, "10.0.0.2", 80);
+    const std::vector<Finding> findings = floods_in(host_with({connector(300), other}));
+    REQUIRE(findings.size() == 2);
+    CHECK(findings[0].subject != findings[1].subject);
 }

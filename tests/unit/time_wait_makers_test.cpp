@@ -16,8 +16,8 @@ const SnapshotContents kCounted{.time_wait_makers = Makers::counted};
 
 // A connection of that process from connect to TIME_WAIT; it closes first.
 void connection(ModelRun& run, std::uint32_t pid, std::uint64_t sk, std::uint16_t port,
-                const socket_tuple& begins = kNoPort) {
-    const socket_tuple ends = tcp_tuple("10.0.0.1", port, "10.0.0.2", 80);
+                const socket_tuple& begins = kNoPort, std::uint16_t to = 80) {
+    const socket_tuple ends = tcp_tuple("10.0.0.1", port, "10.0.0.2", to);
     run.records.by(pid, "python3").tcp_state(sk, begins, WIRE_TCP_CLOSE, WIRE_TCP_SYN_SENT);
     run.records.in_softirq().tcp_state(sk, ends, WIRE_TCP_SYN_SENT, WIRE_TCP_ESTABLISHED);
     run.records.by(pid, "python3").tcp_state(sk, ends, WIRE_TCP_ESTABLISHED, WIRE_TCP_FIN_WAIT1);
@@ -106,4 +106,29 @@ TEST_CASE("makers past the limit share one row", "[time_wait_makers]") {
     CHECK(rows <= TimeWaitMakers::kMostMakers);
     CHECK(entered == TimeWaitMakers::kMostMakers + 10);
     CHECK(others >= 10);
+}
+
+TEST_CASE("where there is no room, makers that are idle make way", "[time_wait_makers]") {
+    ModelRun run = begun();
+    const auto made = [&run](std::uint32_t first, std::uint32_t count) {
+        for (std::uint32_t nth = first; nth < first + count; ++nth) {
+            const socket_tuple none = tcp_tuple("10.0.0.1", 0, "10.0.0.2", static_cast<std::uint16_t>(1 + nth));
+            connection(run, 7, 0x10 + 0x10 * std::uint64_t{nth}, 40000, none, none.rport);
+        }
+        run.records.after(kSecond);
+        run.apply();
+    };
+    made(0, TimeWaitMakers::kMostMakers);
+    run.snapshot(kCounted);
+    made(10'000, 1);  // nobody has been idle since the last snapshot but one
+    run.snapshot(kCounted);
+    run.records.after(kSecond);
+    run.apply();
+    run.snapshot({.time_wait_makers = Makers::rates});
+    made(20'000, 3);
+    const Snapshot snapshot = run.snapshot({.time_wait_makers = Makers::rates});
+    std::size_t named = 0;
+    for (const TimeWaitMakerRow& row : snapshot.time_wait_makers)
+        if (row.comm.view() == "python3" && row.service.rport > 20'000) ++named;
+    CHECK(named == 3);
 }

@@ -165,6 +165,7 @@ void ConnectLedger::fold_ended(ProcessTable& processes) {
                 if (entry.pending != 0 || entry.process == 0 || is_alive(entry, processes)) continue;
                 index_.erase(entry.filed_hash, index);
                 entry.kind = Kind::ended;
+                ++entry.folds;
                 entry.process = entry.pid = 0;
             }
             const auto [group, is_first] = groups.emplace(&entry, index);
@@ -195,6 +196,7 @@ void ConnectLedger::merge(std::uint32_t from, std::uint32_t into) {
         target.kind = ConnectEntry::Kind::others;
         target.comm = Comm("~other");
     }
+    ++target.folds;
     target.processes += source.processes;
     target.attempts += source.attempts;
     target.established += source.established;

@@ -36,6 +36,7 @@ struct ConnectEntry {
     std::uint64_t attempts = 0, established = 0, pending = 0;
     std::vector<std::pair<std::uint16_t, std::uint64_t>> failed;  // errno → how many
     LatencyHistogram latency;                                     // of those established whose beginning was seen
+    std::uint32_t folds = 0;  // how often another row's counts have come to these
     std::uint64_t established_before = 0, failed_before = 0;      // at the snapshot that rates are measured against
 
     [[nodiscard]] std::uint64_t failed_count() const;

@@ -70,6 +70,7 @@ void add_connects(Snapshot& snapshot, Model& model, const RowFilter& filter, Sam
         row.of = of(entry.kind);
         row.pid = entry.pid;
         row.processes = entry.processes;
+        row.folds = entry.folds;
         row.comm = entry.comm;
         const Process& process = model.processes.at(entry.process);
         // Its cgroup is read some time after its first act.

@@ -24,8 +24,7 @@ std::uint32_t Model::create_socket(std::uint32_t netns, const socket_tuple& tupl
         if (state == WIRE_TCP_LISTEN) listeners.add(netns, tuple.lport, index);
         if (state == WIRE_TCP_TIME_WAIT) {
             // The first reading of a namespace finds those that were there before.
-            ++(row.tcp_known() ? row.time_wait.entered : row.time_wait.existed);
-            ++(row.tcp_known() ? total.time_wait_entered : total.time_wait_existed);
+            count(row.tcp_known() ? &Activity::time_wait_entered : &Activity::time_wait_existed, entry.netns_slot);
         }
     }
     return index;
@@ -55,14 +54,8 @@ void Model::set_state(std::uint32_t index, std::uint8_t state, std::uint64_t kti
             --owner.tcp[before];
             ++owner.tcp[state];
         }
-        if (before == WIRE_TCP_TIME_WAIT) {
-            ++row.time_wait.left;
-            ++total.time_wait_left;
-        }
-        if (state == WIRE_TCP_TIME_WAIT) {
-            ++row.time_wait.entered;
-            ++total.time_wait_entered;
-        }
+        if (before == WIRE_TCP_TIME_WAIT) count(&Activity::time_wait_left, entry.netns_slot);
+        if (state == WIRE_TCP_TIME_WAIT) count(&Activity::time_wait_entered, entry.netns_slot);
         if (before == WIRE_TCP_LISTEN) listeners.remove(entry.netns, entry.tuple.lport, index);
         if (state == WIRE_TCP_LISTEN) listeners.add(entry.netns, entry.tuple.lport, index);
         if (entry.destination != Destinations::kNone) count_at_destination(entry, state);
@@ -128,12 +121,10 @@ void Model::file_minisock(std::uint32_t index) {
 }
 
 void Model::merge_time_wait(std::uint32_t index) {
-    NetnsRow& row = namespaces.at(sockets.at(index).netns_slot);
+    const std::uint16_t slot = sockets.at(index).netns_slot;
     erase_socket(index);
-    --row.time_wait.left;
-    --total.time_wait_left;
-    --row.time_wait.entered;
-    --total.time_wait_entered;
+    take_back(&Activity::time_wait_left, slot);
+    take_back(&Activity::time_wait_entered, slot);
 }
 
 void Model::complete_tuple(std::uint32_t index, const socket_tuple& tuple) {

@@ -36,6 +36,8 @@ struct RunState {
     HostLimits limits;
     bool host_seen = false;
     std::uint64_t first_time_wait_overflows = 0, first_listen_overflows = 0;
+    std::uint32_t host_netns = 0;                // 0: not known
+    std::uint64_t host_time_wait_overflows = 0;  // of that namespace, that are counted
     SelfCost self;
     std::map<std::string, std::uint64_t, std::less<>> lost;
 };
@@ -61,6 +63,16 @@ struct Model {
     std::uint32_t create_socket(std::uint32_t netns, const socket_tuple& tuple, std::uint8_t state,
                                 std::uint64_t ktime_ns);
     void erase_socket(std::uint32_t index);
+
+    // Counts in the whole and in the namespace of that slot.
+    void count(std::uint64_t Activity::*what, std::uint16_t slot, std::uint64_t times = 1) {
+        total.*what += times;
+        namespaces.at(slot).activity.*what += times;
+    }
+    void take_back(std::uint64_t Activity::*what, std::uint16_t slot) {
+        --(total.*what);
+        --(namespaces.at(slot).activity.*what);
+    }
 
     // The only writer of SocketEntry::state. ktime_ns: when the state was entered.
     void set_state(std::uint32_t index, std::uint8_t state, std::uint64_t ktime_ns);

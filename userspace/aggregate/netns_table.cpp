@@ -61,6 +61,17 @@ void NetnsTable::tried(std::uint32_t netns, std::string_view name, int error, st
     }
 }
 
+void NetnsTable::keep(const NetnsRow& row) {
+    if (row.activity == Activity{}) return;
+    const auto [known, is_new] = ended_.try_emplace(row.netns);
+    known->second += row.activity;
+    if (!is_new) return;
+    ended_order_.push_back(row.netns);
+    if (ended_order_.size() <= kMostEnded) return;
+    ended_.erase(ended_order_.front());
+    ended_order_.pop_front();
+}
+
 void NetnsTable::collect(std::uint64_t before_ns) {
     // That some are hidden altogether is told once.
     std::erase_if(refusals_, [&](const auto& refusal) {
@@ -74,6 +85,7 @@ void NetnsTable::collect(std::uint64_t before_ns) {
             row.sweeps, [&](const TableSweep& sweep) { return sweep.begin_ns >= before_ns && sweep.begin_ns != 0; });
         if (read_lately) continue;
         if (const std::optional<MinisockCheck>& check = row.minisocks.check(); check.has_value()) add_check(gone_, *check);
+        keep(row);
         slots_.erase(row.netns);
         row = NetnsRow{};
         free_.push_back(static_cast<std::uint16_t>(slot));

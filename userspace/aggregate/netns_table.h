@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -49,7 +50,7 @@ struct NetnsRow {
     std::uint32_t netns = 0;  // inode number
     std::uint32_t sockets = 0;
     std::array<std::uint32_t, WIRE_TCP_STATE_MAX> tcp{};
-    TimeWaitLedger time_wait;
+    Activity activity;  // since the start
     MinisockCount minisocks;
     std::optional<HostLimits> limits;  // its own; absent: the host's, or not known
     std::array<TableSweep, SWEEP_UNIX + 1> sweeps{};  // index: SWEEP_TCP, SWEEP_UDP, SWEEP_UNIX
@@ -81,6 +82,8 @@ public:
     void tried(std::uint32_t netns, std::string_view name, int error, std::uint64_t ktime_ns);
     // Of namespaces that were forgotten; absent: there was none with a check.
     [[nodiscard]] const std::optional<MinisockCheck>& gone() const { return gone_; }
+    // What those counted that were forgotten, by inode number; the last kMostEnded of them.
+    [[nodiscard]] const std::map<std::uint32_t, Activity>& ended() const { return ended_; }
     using Refusals = std::map<std::pair<std::uint32_t, std::string>, NetnsRefusal>;
     [[nodiscard]] const Refusals& refusals() const { return refusals_; }
 
@@ -89,11 +92,15 @@ public:
 
 private:
     std::uint16_t find_or_make(std::uint32_t netns);
+    void keep(const NetnsRow& row);
 
     std::vector<NetnsRow> rows_;  // slot 0 is shared by those past the limit of slots
     std::unordered_map<std::uint32_t, std::uint16_t> slots_;
     Refusals refusals_;
     std::optional<MinisockCheck> gone_;
+    static constexpr std::size_t kMostEnded = 4096;
+    std::map<std::uint32_t, Activity> ended_;
+    std::deque<std::uint32_t> ended_order_;  // the oldest first
     std::vector<std::uint16_t> free_;
     std::uint16_t last_ = 0;
 };

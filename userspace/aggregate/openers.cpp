@@ -2,6 +2,7 @@
 #include "aggregate/openers.h"
 
 #include <algorithm>
+#include <unordered_set>
 #include <cstring>
 #include <string_view>
 
@@ -102,14 +103,29 @@ void Openers::bury(std::uint32_t process, const Process& who) {
     }
 }
 
+// A process's numbers are its own, and those that have ended leave theirs behind.
+void Openers::drop_unused_numbers() {
+    constexpr std::uint64_t kOnceIn = kMostNumbers / 8;  // where all are in use looking for others would take all time
+    if (numbers_refused_++ % kOnceIn != 0) return;
+    std::unordered_set<std::uint64_t> used;
+    for (const auto& [key, counts] : counts_) used.insert(std::get<1>(key));
+    for (const auto& [process, table] : tables_)
+        for (const auto& [fd, entry] : table.fds) used.insert(entry.stack);
+    std::erase_if(numbers_, [&used](const auto& number) { return !used.contains(number.first); });
+}
+
 void Openers::stack(const stack_event& record) {
-    if (numbers_.size() >= kMostNumbers) return;
+    if (numbers_.size() >= kMostNumbers && !numbers_.contains(record.stack)) {
+        drop_unused_numbers();
+        if (numbers_.size() >= kMostNumbers) return;
+    }
     numbers_[record.stack] = record.frames;
     if (const auto way = ways_.find(record.frames); way != ways_.end()) way->second.end = record.end;
 }
 
 void Openers::frame(const stack_frame_event& record) {
-    if (record.index >= record.count || (ways_.size() >= kMostWays && !ways_.contains(record.frames))) return;
+    if (record.index >= record.count || record.count > kMostFramesOfWay) return;
+    if (ways_.size() >= kMostWays && !ways_.contains(record.frames)) return;
     Way& way = ways_[record.frames];
     way.frames.resize(record.count);
     way.frames[record.index] = {.function = std::string(text_in(record.function)),

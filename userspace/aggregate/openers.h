@@ -21,6 +21,7 @@ namespace sockeye {
 class Openers {
 public:
     static constexpr std::size_t kMostWays = 1U << 15U;      // ways with frames
+    static constexpr std::size_t kMostFramesOfWay = 1024;    // a record that claims more is damaged, or a lie
     static constexpr std::size_t kMostNumbers = 1U << 17U;   // numbers that stand for them
     static constexpr std::size_t kMostSeries = 1U << 14U;    // (process, way, kind) whose growth is followed
     static constexpr std::size_t kMostCounts = 1U << 17U;    // (process, number, kind)
@@ -114,6 +115,7 @@ private:
     [[nodiscard]] std::uint64_t way_of(std::uint64_t stack) const;
     Counts& counts_of(std::uint32_t process, OpenFd& entry);
     void drop(std::uint32_t process, OpenFd& entry);
+    void drop_unused_numbers();
     std::vector<Group> groups(std::uint64_t now_ns);
     std::optional<std::uint32_t> place_way(std::uint64_t way, std::unordered_map<std::uint64_t, std::uint32_t>& placed,
                                            std::vector<WayRow>& rows) const;
@@ -122,6 +124,7 @@ private:
     std::map<CountsKey, Counts> counts_;
     std::map<CountsKey, std::vector<GrowthSample>> growth_;
     std::unordered_map<std::uint64_t, std::uint64_t> numbers_;  // stack → way
+    std::uint64_t numbers_refused_ = 0;                         // for which there was no room
     std::unordered_map<std::uint64_t, Way> ways_;
     std::deque<Grave> graves_;
     std::uint64_t reading_begin_ns_ = 0;

@@ -17,6 +17,7 @@ void RunRecords::run(const run_event& record) {
     run.features = FeatureSet(record.features);
     run.time_wait_exact = (record.time_wait_hooks & WIRE_HOOKS_MINISOCKS) != 0;
     run.overflows_told = (record.time_wait_hooks & WIRE_HOOKS_OVERFLOWS) != 0;
+    run.host_netns = record.host_netns;
     run.host = text_in(record.host);
     run.kernel = text_in(record.kernel);
 }
@@ -37,9 +38,14 @@ void RunRecords::host(const host_stats_event& record) {
         run.first_listen_overflows = record.listen_overflows;
     }
     const auto since = [](std::uint64_t now, std::uint64_t first) { return now >= first ? now - first : now; };
-    // Overflows that hooks reported are among those that the kernel counts; it may be read later.
-    model_.total.time_wait_overflows =
-        std::max(model_.total.time_wait_overflows, since(record.time_wait_overflows, run.first_time_wait_overflows));
+    // These are the counters of our own namespace. Overflows that hooks reported are among those that the kernel counts;
+    // it may be read later.
+    const std::uint64_t skipped = since(record.time_wait_overflows, run.first_time_wait_overflows);
+    if (skipped > run.host_time_wait_overflows) {
+        model_.count(&Activity::time_wait_overflows, model_.namespaces.slot_of(run.host_netns),
+                     skipped - run.host_time_wait_overflows);
+        run.host_time_wait_overflows = skipped;
+    }
     model_.total.listen_overflows = since(record.listen_overflows, run.first_listen_overflows);
 }
 

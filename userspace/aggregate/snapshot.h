@@ -173,6 +173,7 @@ struct ConnectRow : ConnectCounts {
     Of of = Of::process;
     std::uint32_t pid = 0;        // 0: unknown, or several
     std::uint32_t processes = 1;  // how many; of others: not known
+    std::uint32_t folds = 0;      // how often earlier rows' counts have come to these: what they tell is no news
     Comm comm;                    // empty: unknown
     std::string cgroup, container;
     std::uint32_t netns = 0;
@@ -290,6 +291,17 @@ struct Drift {
 struct Activity {
     std::uint64_t connects = 0, connects_failed = 0, accepts = 0, closes = 0, time_wait_existed = 0,
                   time_wait_entered = 0, time_wait_left = 0, listen_overflows = 0, time_wait_overflows = 0;
+
+    static constexpr std::uint64_t Activity::* const kCounters[] = {
+        &Activity::connects,          &Activity::connects_failed,   &Activity::accepts,
+        &Activity::closes,            &Activity::time_wait_existed, &Activity::time_wait_entered,
+        &Activity::time_wait_left,    &Activity::listen_overflows,  &Activity::time_wait_overflows,
+    };
+    Activity& operator+=(const Activity& other) {
+        for (const auto counter : kCounters) this->*counter += other.*counter;
+        return *this;
+    }
+    friend bool operator==(const Activity&, const Activity&) = default;
 };
 
 // Every TIME_WAIT, since the start: existed + entered − left = those present, always.
@@ -324,7 +336,7 @@ struct Snapshot {
     std::vector<std::string> blind_to;  // what that cannot see, or may not here
     std::uint64_t ktime_ns = 0;
     std::int64_t wall_offset_ns = 0;
-    std::uint64_t interval_ns = 0;  // since the previous snapshot; 0: the first
+    std::uint64_t interval_ns = 0;  // since the previous snapshot; 0: the first, or too soon upon it for a rate
     std::string host, kernel;
     HostLimits limits;
     StateCounts tcp_states{};                         // all netns
@@ -359,7 +371,9 @@ struct Snapshot {
     std::vector<OpenerRow> openers;                   // by descending number
     std::vector<RefusalRow> refusals;                 // only where they are observed
     std::vector<WayRow> ways;                         // that other rows name
-    Activity total, delta;
+    Activity total, delta;                            // of the namespaces above, and of those that are gone if all are shown
+    // Connections that skipped TIME_WAIT since the previous snapshot; namespaces without any are left out.
+    std::map<std::uint32_t, std::uint64_t> time_wait_overflows_by_netns;
     std::map<std::string, std::uint64_t> lost;        // by class, since the start
     Drift drift;
     SelfCost self;

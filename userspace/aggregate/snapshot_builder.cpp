@@ -12,16 +12,13 @@
 namespace sockeye {
 namespace {
 
+// A namespace's number may be given to another one, which counts from 0.
+std::uint64_t since(std::uint64_t now, std::uint64_t before) { return now >= before ? now - before : now; }
+
 Activity difference(const Activity& now, const Activity& before) {
-    return {.connects = now.connects - before.connects,
-            .connects_failed = now.connects_failed - before.connects_failed,
-            .accepts = now.accepts - before.accepts,
-            .closes = now.closes - before.closes,
-            .time_wait_existed = now.time_wait_existed - before.time_wait_existed,
-            .time_wait_entered = now.time_wait_entered - before.time_wait_entered,
-            .time_wait_left = now.time_wait_left - before.time_wait_left,
-            .listen_overflows = now.listen_overflows - before.listen_overflows,
-            .time_wait_overflows = now.time_wait_overflows - before.time_wait_overflows};
+    Activity difference;
+    for (const auto counter : Activity::kCounters) difference.*counter = since(now.*counter, before.*counter);
+    return difference;
 }
 
 // What is the host's alone stays.
@@ -37,22 +34,33 @@ void narrow(HostLimits& limits, const HostLimits& of_netns) {
 Snapshot SnapshotBuilder::build(Model& model, const SnapshotContents& contents, const Filter& followed) {
     const RowFilter filter(contents.filter, followed);
     const RunState& run = model.run;
-    const bool keeps_base = contents.base == RateBase::first_snapshot && has_previous_;
+    // What comes upon a tick's heels (the end of a run, a resync that was asked for) has no rate: one connection in a
+    // millisecond would be a thousand a second.
+    const std::uint64_t since_base_ns = has_previous_ && run.now_ns > previous_ns_ ? run.now_ns - previous_ns_ : 0;
+    const bool counts_from_first = contents.base == RateBase::first_snapshot;
+    const bool keeps_base = has_previous_ && (counts_from_first || since_base_ns < previous_interval_ns_ / 2);
+    const bool has_rates = counts_from_first || !keeps_base;
     Snapshot snapshot;
     snapshot.ktime_ns = run.now_ns;
     snapshot.wall_offset_ns = run.wall_offset_ns;
-    snapshot.interval_ns = has_previous_ && run.now_ns > previous_ns_ ? run.now_ns - previous_ns_ : 0;
+    snapshot.interval_ns = has_rates ? since_base_ns : 0;
     snapshot.host = run.host;
     snapshot.kernel = run.kernel;
     snapshot.limits = run.limits;
     snapshot.time_wait_exact = run.time_wait_exact;
     const bool births_told = model.sampled() || run.features.has(Feature::time_wait);
     const bool all_told = births_told && !run.features.has(Feature::filtered);
+    std::map<std::uint32_t, std::uint64_t> overflows;  // by namespace
+    std::optional<std::uint64_t> oldest_ns, youngest_ns;  // since tables were read: of those with sockets, of the others
     for (const NetnsRow& row : model.namespaces.rows()) {
         if (!row.in_use || !filter.takes_netns(row.netns)) continue;
         if (row.sweeps[SWEEP_TCP].failed) snapshot.netns_unread.push_back(row.netns);
-        if (const std::uint64_t read_ns = row.sweeps[SWEEP_TCP].complete_ns; read_ns != 0 && read_ns <= run.now_ns)
-            snapshot.tables_age_ns = std::max(snapshot.tables_age_ns.value_or(0), run.now_ns - read_ns);
+        // One without sockets may have gone with its namespace, and is read no more.
+        if (const std::uint64_t read_ns = row.sweeps[SWEEP_TCP].complete_ns; read_ns != 0 && read_ns <= run.now_ns) {
+            std::optional<std::uint64_t>& age = row.sockets != 0 ? oldest_ns : youngest_ns;
+            const std::uint64_t this_ns = run.now_ns - read_ns;
+            age = row.sockets != 0 ? std::max(age.value_or(0), this_ns) : std::min(age.value_or(this_ns), this_ns);
+        }
         // Namespaces that are hidden from us share the number 0.
         if (row.netns == 0 && row.sockets == 0) continue;
         if (row.limits.has_value()) {
@@ -65,22 +73,37 @@ Snapshot SnapshotBuilder::build(Model& model, const SnapshotContents& contents, 
             of_netns[state] += counts[state];
             snapshot.tcp_states[state] += counts[state];
         }
-        snapshot.time_wait.existed += row.time_wait.existed;
-        snapshot.time_wait.entered += row.time_wait.entered;
-        snapshot.time_wait.left += row.time_wait.left;
+        snapshot.total += row.activity;
+        if (const std::uint64_t skipped = row.activity.time_wait_overflows; skipped != 0) {
+            overflows.emplace(row.netns, skipped);
+            const auto before = previous_overflows_.find(row.netns);
+            const std::uint64_t fresh = since(skipped, before != previous_overflows_.end() ? before->second : 0);
+            if (fresh != 0) snapshot.time_wait_overflows_by_netns.emplace(row.netns, fresh);
+        }
         if (const std::optional<MinisockCheck>& check = row.minisocks.check(); all_told && check.has_value())
             add_check(snapshot.minisocks, *check);
     }
+    // Our own namespace's limits say nothing of one that we cannot enter.
+    const std::uint32_t only = run.host_netns != 0 ? filter.only_netns().value_or(run.host_netns) : 0;
+    if (only != run.host_netns && !snapshot.limits_by_netns.contains(only)) narrow(snapshot.limits, HostLimits{});
+    snapshot.tables_age_ns = oldest_ns.has_value() ? oldest_ns : youngest_ns;
+    // What those counted that are gone.
+    for (const auto& [netns, activity] : model.namespaces.ended())
+        if (filter.names_netns() && filter.takes_netns(netns)) snapshot.total += activity;
     for (const auto& [found, refusal] : model.namespaces.refusals())
         if (filter.takes_netns(found.first))
             snapshot.netns_refused.push_back({.netns = found.first, .name = found.second, .error = refusal.error});
     // Namespaces that are gone are forgotten; what they held counts on in the whole.
     if (!filter.names_netns()) {
-        snapshot.time_wait = {model.total.time_wait_existed, model.total.time_wait_entered,
-                              model.total.time_wait_left};
+        snapshot.total = model.total;
         if (const std::optional<MinisockCheck>& gone = model.namespaces.gone(); all_told && gone.has_value())
             add_check(snapshot.minisocks, *gone);
     }
+    // The kernel's counter is read in our own namespace only.
+    snapshot.total.listen_overflows = filter.takes_netns(run.host_netns) ? model.total.listen_overflows : 0;
+    snapshot.time_wait = {.existed = snapshot.total.time_wait_existed,
+                          .entered = snapshot.total.time_wait_entered,
+                          .left = snapshot.total.time_wait_left};
     if (run.features.has(Feature::sampling)) snapshot.source = RecordsFrom::sampling;
     snapshot.blind_to = blind_spots(model, snapshot);
     snapshot.descriptors = fd_totals(model);
@@ -104,11 +127,6 @@ Snapshot SnapshotBuilder::build(Model& model, const SnapshotContents& contents, 
         snapshot.socket_choice = list.choice;
         snapshot.socket_candidates = list.candidates;
     }
-    snapshot.total = model.total;
-    // What is counted by namespace follows the filter, as the states do; the rest is the whole host's.
-    snapshot.total.time_wait_existed = snapshot.time_wait.existed;
-    snapshot.total.time_wait_entered = snapshot.time_wait.entered;
-    snapshot.total.time_wait_left = snapshot.time_wait.left;
     snapshot.delta = difference(snapshot.total, previous_total_);
     snapshot.lost.insert(run.lost.begin(), run.lost.end());
     snapshot.drift = model.drift;
@@ -117,7 +135,9 @@ Snapshot SnapshotBuilder::build(Model& model, const SnapshotContents& contents, 
     // Deltas count from the first snapshot on; makers do, too.
     if (!has_previous_) model.time_wait_makers.restart();
     previous_total_ = snapshot.total;
+    previous_overflows_ = std::move(overflows);
     previous_ns_ = run.now_ns;
+    previous_interval_ns_ = since_base_ns;
     has_previous_ = true;
     return snapshot;
 }

@@ -140,8 +140,8 @@ void SocketCalls::connect(const socket_call_event& record, std::uint32_t caller)
     SocketEntry entry = model_.sockets.at(find_or_make(record, caller));
     if (entry.tuple.rport == 0) entry.tuple = record.tuple;
     if (!is_no_attempt(record.error)) {
-        ++model_.total.connects;
-        ++model_.total.connects_failed;
+        model_.count(&Activity::connects, entry.netns_slot);
+        model_.count(&Activity::connects_failed, entry.netns_slot);
         entry.owner = caller;
         model_.connects.fail_unsent(entry, record.error, model_.processes);
         if (caller != ProcessTable::kNone) {
@@ -195,7 +195,7 @@ void SocketCalls::accept(const socket_call_event& record, std::uint32_t caller) 
             accepted.set(kAccepted);
             model_.complete_tuple(index, record.tuple);
             model_.set_owner(index, caller);
-            ++model_.total.accepts;
+            model_.count(&Activity::accepts, accepted.netns_slot);
             if (caller != ProcessTable::kNone) ++model_.processes.at(caller).accepts;
         }
         entry = &model_.sockets.at(index);

@@ -36,7 +36,7 @@ void SocketLife::begin_attempt(std::uint32_t index, std::uint64_t ktime_ns, std:
         own_attempt(index);
         return;
     }
-    ++model_.total.connects;
+    model_.count(&Activity::connects, socket.netns_slot);
     model_.connects.begin(index, socket, model_.processes);
     if (socket.owner != ProcessTable::kNone) {
         Process& owner = model_.processes.at(socket.owner);
@@ -63,7 +63,7 @@ void SocketLife::end_attempt(std::uint32_t index, const event_header& cause, std
     if (model_.sampled()) return;
     SocketEntry& socket = model_.sockets.at(index);
     if (error != 0) {
-        ++model_.total.connects_failed;
+        model_.count(&Activity::connects_failed, socket.netns_slot);
         if (socket.owner != ProcessTable::kNone) ++model_.processes.at(socket.owner).connects_failed;
     }
     socket.outcome_error = static_cast<std::uint16_t>(error);
@@ -82,7 +82,7 @@ void SocketLife::end_attempt(std::uint32_t index, const event_header& cause, std
 void SocketLife::await_outcome(std::uint32_t index) {
     SocketEntry& socket = model_.sockets.at(index);
     socket.set(kOutcomePending);
-    ++model_.total.connects_failed;
+    model_.count(&Activity::connects_failed, socket.netns_slot);
     if (socket.owner != ProcessTable::kNone) ++model_.processes.at(socket.owner).connects_failed;
 }
 
@@ -267,7 +267,7 @@ void SocketLife::forget(std::uint64_t sk) {
     const SocketEntry& socket = model_.sockets.at(index);
     model_.connects.withdraw(index);
     if (socket.is_tcp() && socket.state == WIRE_TCP_SYN_SENT) {
-        --model_.total.connects;
+        model_.take_back(&Activity::connects, socket.netns_slot);
         if (socket.owner != ProcessTable::kNone) --model_.processes.at(socket.owner).connects;
     }
     model_.erase_socket(index);

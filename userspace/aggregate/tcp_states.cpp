@@ -105,7 +105,7 @@ std::uint32_t TcpStates::find_socket(const tcp_state_event& record) {
     if (socket.is(kMinisock)) {
         if (record.new_state == WIRE_TCP_CLOSE) {
             // The full socket makes way for its minisock, which was shown when it was born.
-            if (!socket.is(kParted)) ++model_.total.closes;
+            if (!socket.is(kParted)) model_.count(&Activity::closes, socket.netns_slot);
             if ((record.header.flags & WIRE_FLAG_SOCK_DEAD) != 0) socket.set(kFileGone);
             life_.part_from_minisock(index);
             return SocketTable::kNone;
@@ -187,7 +187,7 @@ void TcpStates::established(std::uint32_t index, const tcp_state_event& record, 
         const bool accepts_observed =
             model_.run.features.has(Feature::accept_owner) || model_.run.features.has(Feature::accept_calls);
         if (!accepts_observed && record.old_state == WIRE_TCP_SYN_RECV) {
-            ++model_.total.accepts;
+            model_.count(&Activity::accepts, socket.netns_slot);
             if (socket.owner != ProcessTable::kNone) ++model_.processes.at(socket.owner).accepts;
         }
     }
@@ -206,7 +206,7 @@ void TcpStates::close(std::uint32_t index, const tcp_state_event& record, std::i
         life_.retire(index, record.header);
         return;
     }
-    if (old_state != WIRE_TCP_LISTEN) ++model_.total.closes;
+    if (old_state != WIRE_TCP_LISTEN) model_.count(&Activity::closes, socket.netns_slot);
     // tcp_time_wait() runs in CLOSING, and in FIN_WAIT2 once the peer's FIN has come; a reset leaves an
     // error instead. An orphan in FIN_WAIT2 waits for that FIN as a minisock.
     const bool clean = record.sk_error == 0;

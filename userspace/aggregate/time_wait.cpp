@@ -5,8 +5,18 @@
 
 namespace sockeye {
 
+namespace {
+
+// A minisock is in no other state. A recording may hold anything; an end alone may come without.
+bool is_minisock_state(const time_wait_event& record) {
+    if (record.substate == WIRE_TCP_TIME_WAIT || record.substate == WIRE_TCP_FIN_WAIT2) return true;
+    return record.substate == 0 && record.action != WIRE_TIME_WAIT_ENTER;
+}
+
+}  // namespace
+
 void TimeWait::apply(const time_wait_event& record) {
-    if (record.tuple.protocol != 6) return;
+    if (record.tuple.protocol != 6 || !is_minisock_state(record)) return;
     switch (record.action) {
         case WIRE_TIME_WAIT_ENTER:
             enter(record);
@@ -18,7 +28,8 @@ void TimeWait::apply(const time_wait_event& record) {
             leave(record);
             break;
         case WIRE_TIME_WAIT_OVERFLOW: {
-            ++model_.total.time_wait_overflows;
+            model_.count(&Activity::time_wait_overflows, model_.namespaces.slot_of(record.netns));
+            if (record.netns == model_.run.host_netns) ++model_.run.host_time_wait_overflows;
             const std::uint32_t index = model_.sockets.find_sk(record.sk);
             if (index != SocketTable::kNone) model_.sockets.at(index).set(kOverflowed);
             break;

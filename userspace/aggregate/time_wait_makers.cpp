@@ -88,6 +88,7 @@ TimeWaitMakers::Found TimeWaitMakers::at(const SocketEntry& socket, const Proces
     const std::uint32_t hash = key.hash();
     std::uint32_t index = find(key, hash);
     if (index == HashIndex::kNone) {
+        if (free_.empty() && pool_.size() > kMostMakers) evict_idle();
         if (free_.empty() && pool_.size() > kMostMakers) {
             pool_[kOthers].comm = Comm("~other");
             pool_[kOthers].exists = true;
@@ -132,7 +133,23 @@ void TimeWaitMakers::count_present(const SocketEntry& socket, const ProcessTable
     if (share != nullptr) ++share->present;
 }
 
+void TimeWaitMakers::evict_idle() {
+    if (!may_evict_) return;
+    may_evict_ = false;
+    for (std::uint32_t index = kOthers + 1; index < pool_.size(); ++index) {
+        TimeWaitMaker& maker = pool_[index];
+        if (!maker.exists || maker.process != 0 || maker.present != 0 || maker.entered != maker.entered_before) continue;
+        index_.erase(key_of(maker).hash(), index);
+        pool_[kOthers].comm = Comm("~other");
+        pool_[kOthers].exists = true;
+        add_counts(pool_[kOthers], maker);
+        maker = TimeWaitMaker{};
+        free_.push_back(index);
+    }
+}
+
 void TimeWaitMakers::settle(const ProcessTable& processes) {
+    may_evict_ = true;
     if (unsettled_ == 0) return;
     for (std::uint32_t index = kOthers + 1; index < pool_.size(); ++index) {
         TimeWaitMaker& maker = pool_[index];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // TimeWaitMakers: who makes TIME_WAIT toward which service: processes of one name and cgroup (so of one container) are
 // one maker for each address and port, in each network namespace, that they connect to or accept at. A process whose
-// cgroup has not been read yet is a maker of its own until settle(). Bounded: past its limit the newest go to one row.
+// cgroup has not been read yet is a maker of its own until settle(). Bounded: past its limit the idle ones, and where there
+// are none the newest, go to one row.
 #pragma once
 
 #include <array>
@@ -86,12 +87,15 @@ private:
     };
     static Key key_of(const TimeWaitMaker& maker);
     Found at(const SocketEntry& socket, const ProcessTable& processes);
+    // Makes room in a full pool: those that have made none since the last snapshot go to all others.
+    void evict_idle();
     [[nodiscard]] std::uint32_t find(const Key& key, std::uint32_t hash) const;
 
     std::vector<TimeWaitMaker> pool_;
     std::vector<std::uint32_t> free_;
     HashIndex index_;
     std::size_t unsettled_ = 0;  // makers with a process to learn of
+    bool may_evict_ = true;      // once between two snapshots
 };
 
 }  // namespace sockeye

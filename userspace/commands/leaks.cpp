@@ -8,8 +8,8 @@ namespace sockeye {
 
 void set_up_leaks(CLI::App& app, Options& options) {
     add_options(app,
-                kFilterOptions | kOutputOptions | kDurationOption | kIntervalOption | kHookOptions | kExitCodeOption |
-                    kNoStacksOption,
+                kFilterOptions | kOutputOptions | kTimestampOption | kDurationOption | kIntervalOption | kHookOptions |
+                    kExitCodeOption | kNoStacksOption,
                 options);
 }
 

@@ -85,7 +85,7 @@ Result<ExitCode> run_live_recording(const Options& options) {
     Session session(options, plan, *loop, aggregator, pipeline, &*recording);
     const Result<ExitCode> result = session.run();
     // Nothing can be observed here: no empty recording is left behind.
-    if (recording->records() == 0) unlink(options.file.c_str());
+    recording->discard_if_empty();
     return result;
 }
 

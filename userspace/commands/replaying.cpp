@@ -50,6 +50,8 @@ Result<ExitCode> replay_view(View view, const Options& options) {
     Pipeline pipeline(aggregator, sinks.outputs());
     if (Result<void> shown = run_through(**recording, pipeline, *loop); !shown) return shown.error();
     if (output.status() == OutputStatus::failed) return *output.error();
+    if (loop->stopped() && sinks.shows_only_the_end())
+        return Error("interrupted before the recording was read", ExitCode::interrupted);
 
     const std::string damage = damage_text(options.file, **recording);
     return damage.empty() ? Result<ExitCode>(sinks.verdict()) : Error(damage);

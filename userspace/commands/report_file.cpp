@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <vector>
@@ -45,7 +46,12 @@ std::string default_report_path(const std::string& recording) {
 
 Result<void> may_write_report(std::string_view option, const std::string& path, bool force) {
     struct stat status {};
-    if (path == kStandardOutput || ::stat(path.c_str(), &status) != 0) return {};
+    if (path == kStandardOutput) return {};
+    if (::stat(path.c_str(), &status) != 0) {
+        const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+        if (::access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) == 0) return {};
+        return Error(fmt::format("{}: '{}' can't be written: {}", option, path, std::strerror(errno)), ExitCode::usage);
+    }
     if (S_ISDIR(status.st_mode))
         return Error(fmt::format("{}: '{}' is a folder: the name of a file, or - for standard output", option, path), ExitCode::usage);
     if (force || !S_ISREG(status.st_mode) || status.st_size == 0 || is_report(path)) return {};
@@ -60,9 +66,9 @@ Result<void> write_report(const std::string& path, std::string_view page) {
         if (!fd.valid()) return Error(fmt::format("{}: cannot write: {}", path, std::strerror(errno)));
         return write_all(fd.get(), page, path);
     }
-    const std::string beside = path + ".new";
-    UniqueFd fd(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (!fd.valid()) return Error(fmt::format("{}: cannot write: {}", path, std::strerror(errno)));
+    std::string beside = path + ".XXXXXX";
+    UniqueFd fd(::mkostemp(beside.data(), O_CLOEXEC));
+    if (!fd.valid() || ::fchmod(fd.get(), 0644) != 0) return Error(fmt::format("{}: cannot write: {}", path, std::strerror(errno)));
     Result<void> written = write_all(fd.get(), page, path);
     fd = UniqueFd();
     if (written && ::rename(beside.c_str(), path.c_str()) != 0)

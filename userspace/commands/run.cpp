@@ -230,9 +230,9 @@ Result<void> write_verdict(const RunOutcome& outcome, const Options& options, co
     return files.junit.valid() ? write_to(files.junit.get(), run_junit(outcome)) : Result<void>();
 }
 
-// Traces until it is over; the outcome is complete then.
-Result<void> trace(const Options& options, std::optional<LaunchedCommand>& command, Files& files,
-                   RunOutcome& outcome) {
+// Traces until it is over; the outcome is complete then, and so is the report's page if one is asked for.
+Result<void> trace(const Options& options, std::optional<LaunchedCommand>& command, Files& files, RunOutcome& outcome,
+                   std::string& page) {
     Result<EventLoop> loop = EventLoop::create();
     if (!loop) return loop.error();
     RunLedger ledger(options.run.assertions);
@@ -268,7 +268,8 @@ Result<void> trace(const Options& options, std::optional<LaunchedCommand>& comma
     outcome.unobserved = session.unobserved();
     subject.fill_in(outcome);
     ledger.close(outcome);
-    return reports ? write_report(options.run.report_file, html_report(review)) : Result<void>();
+    if (reports) page = html_report(review);
+    return {};
 }
 
 }  // namespace
@@ -315,14 +316,17 @@ Result<ExitCode> run_run(const Options& asked) {
     outcome.command = options.run.command;
     outcome.pids.assign(options.filter.pids.begin(), options.filter.pids.end());
     outcome.user = user.has_value() ? user->name : "";
-    const Result<void> traced = trace(options, command, *files, outcome);
-    if (files->recording && files->recording->records() == 0) unlink(options.run.record_file.c_str());
+    std::string page;
+    const Result<void> traced = trace(options, command, *files, outcome, page);
+    if (files->recording) files->recording->discard_if_empty();
     if (!traced) {
         // Tracing has failed, not the command: it runs to its end.
         if (command && command->released()) command->wait();
         return traced.error();
     }
     if (Result<void> written = write_verdict(outcome, options, *files); !written) return written.error();
+    if (Result<void> written = page.empty() ? Result<void>() : write_report(options.run.report_file, page); !written)
+        return written.error();
     return static_cast<ExitCode>(outcome.verdict_code());
 }
 

@@ -8,7 +8,8 @@ namespace sockeye {
 
 void set_up_timewait(CLI::App& app, Options& options) {
     add_options(app,
-                kFilterOptions | kOutputOptions | kDurationOption | kIntervalOption | kHookOptions | kExitCodeOption,
+                kFilterOptions | kOutputOptions | kTimestampOption | kDurationOption | kIntervalOption | kHookOptions |
+                    kExitCodeOption,
                 options);
 }
 

@@ -13,6 +13,7 @@
 #include "sinks/snapshot_json.h"
 #include "sinks/snapshot_text.h"
 #include "sinks/snapshot_view.h"
+#include "sinks/source_view.h"
 #include "sinks/text_sink.h"
 #include "sinks/time_wait_json.h"
 #include "sinks/time_wait_text.h"
@@ -26,13 +27,15 @@ std::unique_ptr<EventSink> make_event_sink(const Options& options, Output& outpu
     return std::make_unique<TextSink>(output, options.timestamp ? TextSink::Time::shown : TextSink::Time::hidden);
 }
 
-// Frames that follow each other have the time of each above.
-class Timed final : public SnapshotSink {
+// Above each frame: where it comes from, if not from events, and the time if there are several or it was asked for.
+class Headed final : public SnapshotSink {
 public:
-    Timed(Output& output, std::unique_ptr<SnapshotSink> shown) : output_(output), shown_(std::move(shown)) {}
+    Headed(Output& output, std::unique_ptr<SnapshotSink> shown, bool timed)
+        : output_(output), shown_(std::move(shown)), timed_(timed) {}
 
     void write(const Snapshot& snapshot, std::span<const Finding> findings) override {
-        output_.write(fmt::format("{}{}\n", first_ ? "" : "\n", clock_text(snapshot)));
+        output_.write(fmt::format("{}{}{}", first_ ? "" : "\n", source_line(snapshot),
+                                  timed_ ? clock_text(snapshot) + '\n' : std::string()));
         first_ = false;
         shown_->write(snapshot, findings);
     }
@@ -41,12 +44,13 @@ public:
 private:
     Output& output_;
     std::unique_ptr<SnapshotSink> shown_;
+    bool timed_;
     bool first_ = true;
 };
 
-std::unique_ptr<SnapshotSink> verdict_text(std::unique_ptr<SnapshotSink> sink, Output& output, VerdictPace pace) {
-    if (pace == VerdictPace::at_end) return sink;
-    return std::make_unique<Timed>(output, std::move(sink));
+std::unique_ptr<SnapshotSink> verdict_text(std::unique_ptr<SnapshotSink> sink, const Options& options, Output& output,
+                                           VerdictPace pace) {
+    return std::make_unique<Headed>(output, std::move(sink), options.timestamp || pace == VerdictPace::each_interval);
 }
 
 std::unique_ptr<SnapshotSink> make_snapshot_sink(View view, const Options& options, Output& output,
@@ -62,13 +66,13 @@ std::unique_ptr<SnapshotSink> make_snapshot_sink(View view, const Options& optio
         if (options.output == OutputFormat::json)
             return std::make_unique<LeaksJson>(output, lines ? LeaksJson::Layout::line : LeaksJson::Layout::indented,
                                                diagnosis->history());
-        return verdict_text(std::make_unique<LeaksText>(output, diagnosis->history()), output, pace);
+        return verdict_text(std::make_unique<LeaksText>(output, diagnosis->history()), options, output, pace);
     }
     if (view == View::timewait) {
         if (options.output == OutputFormat::json)
             return std::make_unique<TimeWaitJson>(output, lines ? TimeWaitJson::Layout::line
                                                                 : TimeWaitJson::Layout::indented);
-        return verdict_text(std::make_unique<TimeWaitText>(output), output, pace);
+        return verdict_text(std::make_unique<TimeWaitText>(output), options, output, pace);
     }
     if (view == View::connects) {
         if (options.output == OutputFormat::json) return std::make_unique<ConnectsJson>(output);
@@ -83,8 +87,8 @@ std::unique_ptr<SnapshotSink> make_snapshot_sink(View view, const Options& optio
 
 ViewSinks::ViewSinks(View view, const Options& options, Output& output, VerdictPace pace)
     : view_(view), pace_(pace), options_(options) {
-    // `leaks` tells of growth, which its diagnosis remembers.
-    if (view == View::leaks || options.filter.wants(EventKind::finding))
+    // A finding is an event among others in a trace only; elsewhere it is the answer.
+    if (view != View::trace || options.filter.wants(EventKind::finding))
         diagnosis_ = std::make_unique<Diagnosis>(view == View::leaks ? Concern::descriptors : Concern::everything);
     if (view == View::trace)
         events_ = make_event_sink(options, output);

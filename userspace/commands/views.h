@@ -25,6 +25,7 @@ public:
     [[nodiscard]] PipelineOutputs outputs() const;
     // done, or finding if the last look found something and the exit code is to say so.
     [[nodiscard]] ExitCode verdict() const;
+    [[nodiscard]] bool shows_only_the_end() const { return moment() == SnapshotMoment::at_end; }
 
 private:
     [[nodiscard]] SnapshotMoment moment() const;

@@ -37,7 +37,7 @@ struct Recent {
 Recent recent_of(const ConnectRow& row, const History& history) {
     Recent recent;
     const History::Connects* before = history.connects_before(row);
-    recent.established = row.established - (before == nullptr ? 0 : before->established);
+    recent.established = row.established - std::min(row.established, before == nullptr ? 0 : before->established);
     for (const auto& [error, count] : row.failed) {
         std::uint64_t earlier = 0;
         if (before != nullptr) {
@@ -101,6 +101,7 @@ Finding finding_of(const ConnectRow& row, const Recent& recent, double share) {
     finding.subject = fmt::format("{} {} {} {}", row.pid, row.comm.view(), row.netns, destination);
     finding.severity = share >= kNearlyAll ? Severity::critical : Severity::warning;
     finding.owner = {.pid = row.pid, .tid = 0, .comm = row.comm};
+    finding.container = row.container;
     const std::uint64_t outcomes = recent.established + recent.failures();
     finding.title = fmt::format("{} of {} connects of {} to {} failed, most with {}", format_count(recent.failures()),
                                 format_count(outcomes), who, destination, recent.failed.front().first);

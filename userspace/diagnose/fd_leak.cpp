@@ -43,12 +43,13 @@ std::string limit_text(const Judged& judged) {
     return fmt::format(", EMFILE in {}", format_seconds(*judged.trend.emfile_in_s));
 }
 
-void add_limit(Finding& finding, const Judged& judged) {
-    const FdCounts& fds = judged.process.fds;
+// `judged` null: it has ended, or another process's row stands for its table.
+void add_limit(Finding& finding, const Judged* judged) {
     const auto known = [](const auto& value) { return value.has_value() ? EvidenceValue(*value) : EvidenceValue(); };
+    const FdCounts fds = judged != nullptr ? judged->process.fds : FdCounts();
     finding.evidence.push_back({"soft_limit", known(fds.soft_limit)});
     finding.evidence.push_back({"hard_limit", known(fds.hard_limit)});
-    finding.evidence.push_back({"emfile_in_s", known(judged.trend.emfile_in_s)});
+    finding.evidence.push_back({"emfile_in_s", judged != nullptr ? known(judged->trend.emfile_in_s) : EvidenceValue()});
 }
 
 std::string prlimit_advice(const ProcessRow& row) {
@@ -80,7 +81,7 @@ Finding of_process(const Judged& judged, Severity severity) {
                         {"slope_per_s", trend.growth.per_s},
                         {"observed_s", trend.growth.seconds},
                         {"deviation", trend.growth.deviation}};
-    add_limit(finding, judged);
+    add_limit(finding, &judged);
     finding.advice = {
         fmt::format("find what {} opens and never closes: `sockeye leaks -p {}` names the stack; at the limit open(), "
                     "socket() and accept() fail with EMFILE",
@@ -98,6 +99,7 @@ Finding of_way(const OpenerRow& row, const WayRow* way, const LeakJudgement& jud
     finding.subject = fmt::format("{} {} {}", row.pid, kind, way != nullptr ? stack_text(*way) : "");
     finding.confidence = share_of(judgement.confidence);
     finding.owner = {.pid = row.pid, .tid = 0, .comm = row.comm};
+    finding.container = row.container;
     finding.title = fmt::format("{} ({}) leaks descriptors of kind {}: {} open, {} more a second{}{}{}", row.comm.view(),
                                 row.pid, kind, format_count(row.open), format_rate(judgement.growth.per_s),
                                 caller.empty() ? "" : ", opened by ", caller,
@@ -109,10 +111,9 @@ Finding of_way(const OpenerRow& row, const WayRow* way, const LeakJudgement& jud
                         {"slope_per_s", judgement.growth.per_s},
                         {"observed_s", judgement.growth.seconds},
                         {"deviation", judgement.growth.deviation}};
-    if (judged != nullptr) {
-        add_limit(finding, *judged);
+    add_limit(finding, judged);
+    if (judged != nullptr)
         finding.severity = std::max(finding.severity, severity_of(judged->trend).value_or(Severity::warning));
-    }
     finding.evidence.push_back({"caller", caller.empty() ? EvidenceValue() : EvidenceValue(caller)});
     finding.evidence.push_back({"stack", way != nullptr ? EvidenceValue(stack_text(*way)) : EvidenceValue()});
     finding.advice.push_back(
@@ -190,7 +191,9 @@ FdJudgements judge_descriptors(const Snapshot& snapshot, const History& history)
 void diagnose_fd_leak(const Snapshot& now, const History& history, std::vector<Finding>& findings) {
     const FdJudgements judged = judge_descriptors(now, history);
     std::unordered_map<std::uint32_t, const ProcessRow*> rows;
-    for (const ProcessRow& row : now.processes) rows.emplace(row.pid, &row);
+    // A process that has died may have left sockets, and its number to another.
+    for (const ProcessRow& row : now.processes)
+        if (row.alive) rows.emplace(row.pid, &row);
     std::unordered_set<std::uint32_t> told;
     for (std::size_t at = 0; at < now.openers.size(); ++at) {
         const OpenerRow& row = now.openers[at];
@@ -204,7 +207,7 @@ void diagnose_fd_leak(const Snapshot& now, const History& history, std::vector<F
     }
     for (const ProcessRow& row : now.processes) {
         const auto trend = judged.processes.find(row.pid);
-        if (trend == judged.processes.end() || told.contains(row.pid)) continue;
+        if (!row.alive || trend == judged.processes.end() || told.contains(row.pid)) continue;
         const std::optional<Severity> severity = severity_of(trend->second);
         if (!severity.has_value()) continue;
         const Judged process{row, trend->second};

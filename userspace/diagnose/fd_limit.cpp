@@ -42,9 +42,9 @@ Finding finding_of(const RefusalRow& row, const Snapshot& now) {
                         {"syscall", row.call == SYSTEM_CALL_UNKNOWN ? EvidenceValue() : EvidenceValue(std::string(system_call_name(row.call)))},
                         {"caller", caller.empty() ? EvidenceValue() : EvidenceValue(caller)},
                         {"stack", way != nullptr ? EvidenceValue(stack_text(*way)) : EvidenceValue()}};
-    if (known && process->fds.open.has_value()) finding.evidence.push_back({"open", std::uint64_t{*process->fds.open}});
-    if (known && process->fds.soft_limit.has_value())
-        finding.evidence.push_back({"soft_limit", *process->fds.soft_limit});
+    const FdCounts fds = known ? process->fds : FdCounts();
+    finding.evidence.push_back({"open", fds.open.has_value() ? EvidenceValue(std::uint64_t{*fds.open}) : EvidenceValue()});
+    finding.evidence.push_back({"soft_limit", fds.soft_limit.has_value() ? EvidenceValue(*fds.soft_limit) : EvidenceValue()});
     finding.advice.push_back(
         of_process ? fmt::format("who fails is not who leaks: `sockeye leaks -p {}` names what opens and never closes", row.pid)
                    : std::string("look for the process that holds most: containers share fs.file-max"));
@@ -54,7 +54,7 @@ Finding finding_of(const RefusalRow& row, const Snapshot& now) {
 // All numbers below the limit are taken, and none above it: whoever lowers the limit below what is open (a sandbox does)
 // wants every open() to fail.
 bool is_full(const FdCounts& fds) {
-    return fds.open.has_value() && fds.soft_limit == *fds.open && fds.highest.has_value() &&
+    return fds.open.value_or(0) != 0 && fds.soft_limit == *fds.open && fds.highest.has_value() &&
            std::int64_t{*fds.highest} + 1 == std::int64_t{*fds.open};
 }
 

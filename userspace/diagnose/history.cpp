@@ -49,6 +49,28 @@ void History::add(const Snapshot& snapshot) {
     }
     std::erase_if(listeners_, [now](const auto& entry) { return entry.second.seen_ns != now; });
     add_connects(snapshot);
+    add_destinations(snapshot);
+}
+
+History::DestinationKey History::key_of(const DestinationRow& row) {
+    return {row.netns, std::string(reinterpret_cast<const char*>(&row.tuple), sizeof(row.tuple))};
+}
+
+void History::add_destinations(const Snapshot& snapshot) {
+    const std::uint64_t now = snapshot.ktime_ns;
+    for (const DestinationRow& row : snapshot.destinations) {
+        if (!row.exhausted_in_s.has_value()) continue;
+        const auto [entry, is_new] = running_out_.try_emplace(key_of(row));
+        if (is_new) entry->second.since_ns = now - std::min(now, snapshot.interval_ns);
+        entry->second.seen_ns = now;
+    }
+    // A snapshot that comes too soon upon another forecasts nothing.
+    if (snapshot.interval_ns != 0) std::erase_if(running_out_, [now](const auto& entry) { return entry.second.seen_ns != now; });
+}
+
+std::optional<std::uint64_t> History::ports_run_out_since(const DestinationRow& row) const {
+    const auto found = running_out_.find(key_of(row));
+    return found == running_out_.end() ? std::nullopt : std::optional(found->second.since_ns);
 }
 
 std::string History::kind_that_grew(const ProcessRow& row) const {
@@ -79,7 +101,9 @@ void History::add_connects(const Snapshot& snapshot) {
     for (const ConnectRow& row : snapshot.connects) {
         ConnectsWindow& window = connects_[key_of(row)];
         const Connects outcomes{.ktime_ns = now, .established = row.established, .failed = row.failed};
-        if (window.seen_ns == 0) {
+        if (window.folds != row.folds) {
+            window = {.first = outcomes, .second = outcomes, .is_new = false, .folds = row.folds, .seen_ns = 0};
+        } else if (window.seen_ns == 0) {
             window.second = outcomes;
         } else if (now >= window.second.ktime_ns + kConnectsWindowNs) {
             window.first = std::exchange(window.second, outcomes);

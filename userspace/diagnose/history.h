@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
 
 #include "aggregate/snapshot.h"
 #include "diagnose/growth.h"
@@ -69,13 +71,24 @@ public:
     static constexpr std::uint64_t kConnectsWindowNs = 10'000'000'000;
     [[nodiscard]] const Connects* connects_before(const ConnectRow& row) const;
 
+    // From when on each snapshot has seen that destination's ports run out some time; of the first of them, its beginning.
+    // Absent: they don't.
+    [[nodiscard]] std::optional<std::uint64_t> ports_run_out_since(const DestinationRow& row) const;
+
 private:
+    using DestinationKey = std::pair<std::uint32_t, std::string>;  // netns, tuple
+    static DestinationKey key_of(const DestinationRow& row);
+    void add_destinations(const Snapshot& snapshot);
+    struct RunningOut {
+        std::uint64_t since_ns = 0, seen_ns = 0;
+    };
     using ConnectsKey = std::tuple<std::uint32_t, std::string, std::string, std::uint32_t, std::string>;
     static ConnectsKey key_of(const ConnectRow& row);
     void add_connects(const Snapshot& snapshot);
     struct ConnectsWindow {
         Connects first, second;  // what is counted from, and what will be next
         bool is_new = true;      // since the row is known nothing has been counted yet: from 0
+        std::uint32_t folds = 0;  // as in ConnectRow
         std::uint64_t seen_ns = 0;
     };
     struct Descriptors {
@@ -92,6 +105,7 @@ private:
     std::unordered_map<std::uint32_t, Descriptors> descriptors_;
     std::unordered_map<std::uint64_t, Listener> listeners_;  // by our socket id
     std::map<ConnectsKey, ConnectsWindow> connects_;
+    std::map<DestinationKey, RunningOut> running_out_;
 };
 
 }  // namespace sockeye

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <optional>
 #include <string>
 
 #include "base/format.h"
@@ -84,11 +85,19 @@ Finding finding_of(const DestinationRow& row, std::optional<double> exhausted_in
     return finding;
 }
 
+// Half of the ports are taken, or they have been on their way for some time: a pool that starts opens many at once.
+bool is_founded(const DestinationRow& row, const Snapshot& now, const History& history) {
+    constexpr std::uint64_t kLastingNs = 1'900'000'000;
+    if (row.in_use * 2 >= row.ports || now.interval_ns >= kLastingNs) return true;
+    const std::optional<std::uint64_t> since_ns = history.ports_run_out_since(row);
+    return since_ns.has_value() && now.ktime_ns - *since_ns >= kLastingNs;
+}
+
 }  // namespace
 
-void diagnose_port_headroom(const Snapshot& now, const History&, std::vector<Finding>& findings) {
+void diagnose_port_headroom(const Snapshot& now, const History& history, std::vector<Finding>& findings) {
     for (const DestinationRow& row : now.destinations) {
-        if (row.exhausted_in_s.value_or(kSoonS) < kSoonS || row.refused != 0)
+        if (row.refused != 0 || (row.exhausted_in_s.value_or(kSoonS) < kSoonS && is_founded(row, now, history)))
             findings.push_back(finding_of(row, row.exhausted_in_s, now));
     }
 }

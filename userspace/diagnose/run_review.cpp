@@ -162,31 +162,44 @@ void RunReview::look_at_cost(const Snapshot& snapshot, std::size_t bucket) {
     cost_.drift.put(bucket, static_cast<double>(drift - std::min(drift, before)));
 }
 
+void MakerReview::add(const TimeWaitMakerRow& listed, bool from_now_on) {
+    constexpr std::size_t kMostAddresses = 256;
+    row = listed;
+    present_now += static_cast<double>(listed.time_wait.value_or(0));
+    std::array<se_u8, 16> address{};
+    if (listed.connects) std::ranges::copy(listed.service.laddr, address.begin());
+    if (entered_by_address.size() >= kMostAddresses && !entered_by_address.contains(address)) return;
+    Entered& entered = entered_by_address[address];
+    // The first snapshot's counts are from the time before it, and all later ones begin with it.
+    if (from_now_on) return;
+    if (listed.entered < entered.now) entered.before += entered.now;
+    entered.now = listed.entered;
+}
+
+std::uint64_t MakerReview::entered() const {
+    std::uint64_t sum = 0;
+    for (const auto& [address, entered] : entered_by_address) sum += entered.before + entered.now;
+    return sum;
+}
+
 void RunReview::look_at_makers(const Snapshot& snapshot, std::size_t bucket) {
     const bool is_first = snapshot.ktime_ns == timeline_.begin_ns();
-    double others = 0;
     for (const TimeWaitMakerRow& row : snapshot.time_wait_makers) {
-        const double present = static_cast<double>(row.time_wait.value_or(0));
         std::string key = maker_key(row);
         // Makers come busiest first, so the busy ones have a place.
         if (makers_.size() >= kMostMakers && !makers_.contains(key)) key = kOthers;
         MakerReview& maker = makers_[key];
         if (maker.seen_ns == 0 && !is_first) maker.present.put(bucket == 0 ? 0 : bucket - 1, 0);
-        if (key == kOthers) {
-            others += present;
-        } else {
-            if (is_first) maker.entered_before = row.entered;
-            maker.row = row;
-            maker.present.put(bucket, present);
-        }
+        if (key == kOthers)
+            maker.present_now += static_cast<double>(row.time_wait.value_or(0));
+        else
+            maker.add(row, is_first);
         maker.seen_ns = snapshot.ktime_ns;
     }
     // One that makes none and holds none is not listed.
     for (auto& [key, maker] : makers_) {
-        if (key == kOthers)
-            maker.present.put(bucket, others);
-        else if (maker.seen_ns != snapshot.ktime_ns)
-            maker.present.put(bucket, 0);
+        maker.present.put(bucket, maker.present_now);
+        maker.present_now = 0;
     }
 }
 

@@ -24,11 +24,19 @@ namespace sockeye {
 
 // Processes of one name, as makers of TIME_WAIT at or toward one service.
 struct MakerReview {
-    TimeWaitMakerRow row;  // as it was last listed
-    std::uint64_t entered_before = 0;  // when the review began
+    TimeWaitMakerRow row;  // as it was last listed, of one of its addresses
+    // Since the review began, by the local address of those that connect: each is a maker of its own in a snapshot. One
+    // that had been idle for long may begin anew.
+    struct Entered {
+        std::uint64_t before = 0, now = 0;
+    };
+    std::map<std::array<se_u8, 16>, Entered> entered_by_address;
     Track present;
+    double present_now = 0;  // of the tick that is being looked at
     std::uint64_t seen_ns = 0;
-    [[nodiscard]] std::uint64_t entered() const { return row.entered - entered_before; }
+
+    void add(const TimeWaitMakerRow& listed, bool from_now_on);
+    [[nodiscard]] std::uint64_t entered() const;
 };
 
 using GroupKey = std::pair<std::string, std::string>;  // name, place

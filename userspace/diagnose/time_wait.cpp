@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "diagnose/time_wait.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -45,6 +47,11 @@ std::string service_text(const TimeWaitMakerRow& maker) {
 const HostLimits& limits_in(std::uint32_t netns, const Snapshot& snapshot) {
     const auto own = snapshot.limits_by_netns.find(netns);
     return own == snapshot.limits_by_netns.end() ? snapshot.limits : own->second;
+}
+
+std::uint64_t overflows_in(std::uint32_t netns, const Snapshot& snapshot) {
+    const auto found = snapshot.time_wait_overflows_by_netns.find(netns);
+    return found != snapshot.time_wait_overflows_by_netns.end() ? found->second : 0;
 }
 
 std::uint64_t time_wait_over_limit(const Snapshot& snapshot) {
@@ -98,6 +105,12 @@ double TimeWaitOutlook::capped_total() const {
     return sum;
 }
 
+std::string TimeWaitOutlook::steady_text(double steady, std::uint32_t netns) const {
+    const double shown = capped(steady, netns);
+    return fmt::format("{} in steady state{}", format_count(static_cast<std::uint64_t>(shown + 0.5)),
+                       shown < steady ? ", all that tcp_max_tw_buckets allows" : "");
+}
+
 double TimeWaitOutlook::most() const {
     double most = 0;
     for (const auto& [netns, sum] : by_netns_) most = std::max(most, sum);
@@ -122,7 +135,7 @@ bool TimeWaitOutlook::is_reusable(const TimeWaitMakerRow& maker) const {
 std::optional<Severity> TimeWaitOutlook::table_severity(std::uint32_t netns) const {
     constexpr double kGrave = 0.2;
     // Connections have skipped TIME_WAIT since the previous look.
-    if (snapshot_.delta.time_wait_overflows != 0) return Severity::critical;
+    if (overflows_in(netns, snapshot_) != 0) return Severity::critical;
     const std::uint32_t most = limits_in(netns, snapshot_).time_wait_max;
     const double share = most == 0 ? 0 : in(netns) / most;
     if (share >= 1) return Severity::critical;

@@ -21,11 +21,17 @@ inline constexpr double kOwnShareOfTimeWait = 0.1;
 // And does not count with fewer than this.
 inline constexpr std::uint64_t kLeastTimeWaits = 10;
 
+// So many seconds' worth of its rate: else it may be a burst that is over.
+inline constexpr double kLastingS = 1.9;
+
 // The fixed end of a maker's connections, `10.0.0.1:80`: where it connects to, or listens.
 std::string service_text(const TimeWaitMakerRow& maker);
 
 // The limits that hold in that namespace.
 const HostLimits& limits_in(std::uint32_t netns, const Snapshot& snapshot);
+
+// Connections of that namespace that skipped TIME_WAIT since the previous snapshot: tcp_max_tw_buckets was reached.
+std::uint64_t overflows_in(std::uint32_t netns, const Snapshot& snapshot);
 
 // How many of those shown are more than tcp_max_tw_buckets allows: where their entering is only inferred, so many may
 // have skipped TIME_WAIT, until the socket table is read again. 0 where it is observed.
@@ -48,6 +54,8 @@ public:
     // The same as shown: past tcp_max_tw_buckets no more are made.
     [[nodiscard]] double capped(double steady, std::uint32_t netns) const;
     [[nodiscard]] double capped_total() const;
+    // "3,600 in steady state", with a word if that is all that the kernel allows.
+    [[nodiscard]] std::string steady_text(double steady, std::uint32_t netns) const;
 
     // The ports that a connector shares; null: it accepts, or none is open there any more.
     [[nodiscard]] const DestinationRow* destination_of(const TimeWaitMakerRow& maker) const;

@@ -23,26 +23,38 @@ constexpr double kGrave = 0.2, kMost = 0.5;
 // A burst may be over by then.
 constexpr std::uint64_t kLongEnoughNs = 3'000'000'000;
 
+// Whoever has not made TIME_WAITs for kLastingS yet is told of when they are so much of what it presses on.
+constexpr double kMuch = 0.1;
+
 struct Pressure {
     double steady = 0;              // TIME_WAITs of this maker in steady state
     std::optional<Severity> table;  // of the namespace's table, where this maker has a share in it
     double port_share = 0;          // of the ports to its destination; may pass 1; 0: it takes none
     bool reusable = false;          // the kernel gives the port of a TIME_WAIT to a new connect
+    double limit = 0;               // its ports, or else the namespace's table; 0: not known
+    bool skipped = false;           // connections there have skipped TIME_WAIT
 };
 
-Pressure pressure_of(const TimeWaitMakerRow& maker, const TimeWaitOutlook& outlook) {
+Pressure pressure_of(const TimeWaitMakerRow& maker, const TimeWaitOutlook& outlook, const Snapshot& now) {
     Pressure pressure;
     pressure.steady = outlook.of(maker);
     if (pressure.steady >= kOwnShareOfTimeWait * outlook.in(maker.netns))
         pressure.table = outlook.table_severity(maker.netns);
-    if (const DestinationRow* destination = outlook.destination_of(maker); destination != nullptr && destination->ports != 0)
+    pressure.limit = limits_in(maker.netns, now).time_wait_max;
+    pressure.skipped = overflows_in(maker.netns, now) != 0;
+    if (const DestinationRow* destination = outlook.destination_of(maker); destination != nullptr && destination->ports != 0) {
         pressure.port_share = maker.rate_per_s.value_or(0) * kTimeWaitSeconds / destination->ports;
+        pressure.limit = destination->ports;
+    }
     pressure.reusable = outlook.is_reusable(maker);
     return pressure;
 }
 
 std::optional<Severity> severity_of(const TimeWaitMakerRow& maker, const Pressure& pressure) {
     if (maker.entered < kLeastTimeWaits || pressure.steady == 0) return std::nullopt;
+    const double entered = static_cast<double>(maker.entered);
+    if (entered < kLastingS * maker.rate_per_s.value_or(0) && entered < kMuch * pressure.limit && !pressure.skipped)
+        return std::nullopt;
     std::optional<Severity> ports;
     if (pressure.port_share >= 1) ports = pressure.reusable ? Severity::warning : Severity::critical;
     else if (pressure.port_share >= kGrave) ports = Severity::warning;
@@ -113,15 +125,20 @@ std::vector<std::string> advice_for_acceptor(const TimeWaitMakerRow& maker, cons
     return advice;
 }
 
-EvidenceValue address_of(const EndpointView& side) {
+// Empty: none.
+std::string address_text(const EndpointView& side) {
     if (side.address == nullptr) return {};
     char text[kAddressMax];
-    return std::string(text, write_address(text, *side.address, side.family));
+    return {text, write_address(text, *side.address, side.family)};
+}
+
+EvidenceValue address_of(const EndpointView& side) {
+    return side.address == nullptr ? EvidenceValue() : EvidenceValue(address_text(side));
 }
 
 // What the rate was drawn from; what has overflowed has been counted.
-double confidence_of(const Pressure& pressure, const Snapshot& now) {
-    if (pressure.table == Severity::critical && now.delta.time_wait_overflows != 0) return 1;
+double confidence_of(const Pressure& pressure, std::uint32_t netns, const Snapshot& now) {
+    if (pressure.table == Severity::critical && overflows_in(netns, now) != 0) return 1;
     return now.interval_ns >= kLongEnoughNs ? 0.9 : 0.6;
 }
 
@@ -132,19 +149,22 @@ Finding finding_of(const TimeWaitMakerRow& maker, const Pressure& pressure, Seve
     Finding finding;
     finding.rule = "time_wait_flood";
     finding.subject = fmt::format("{} {} {} {}", maker.netns, maker.comm.view(), maker.connects ? "to" : "at", service);
+    // Each of a client's addresses has ports of its own.
+    if (maker.connects) finding.subject += " from " + address_text(local_endpoint(maker.service));
     finding.severity = severity;
     finding.owner = {.pid = maker.processes == 1 ? maker.pids.back() : 0, .tid = 0, .comm = maker.comm};
+    finding.container = maker.container;
     finding.title =
-        fmt::format("{} makes {} TIME_WAIT a second, closing first {} {}: {} in steady state", name_of(maker),
+        fmt::format("{} makes {} TIME_WAIT a second, closing first {} {}: {}", name_of(maker),
                     format_rate(rate), maker.connects ? "to" : "at", service,
-                    format_count(static_cast<std::uint64_t>(pressure.steady + 0.5)));
+                    outlook.steady_text(pressure.steady, maker.netns));
     const DestinationRow* destination = outlook.destination_of(maker);
     const std::uint64_t bound = maker.connects ? bound_percent(maker, now) : 0;
     const auto or_unknown = [](bool known, EvidenceValue value) { return known ? value : EvidenceValue(); };
     const std::uint64_t most = limits_in(maker.netns, now).time_wait_max;
     const std::uint64_t limit = destination != nullptr ? std::uint64_t{destination->ports} : most;
     const EndpointView local = local_endpoint(maker.service), remote = remote_endpoint(maker.service);
-    finding.confidence = confidence_of(pressure, now);
+    finding.confidence = confidence_of(pressure, maker.netns, now);
     finding.evidence = {
         {"side", std::string(maker.connects ? "client" : "server")},
         {"netns", std::uint64_t{maker.netns}},
@@ -164,7 +184,7 @@ Finding finding_of(const TimeWaitMakerRow& maker, const Pressure& pressure, Seve
         {"exhausted_in_s", destination != nullptr && destination->exhausted_in_s.has_value()
                                ? EvidenceValue(*destination->exhausted_in_s)
                                : EvidenceValue()},
-        {"overflows", now.delta.time_wait_overflows},
+        {"overflows", overflows_in(maker.netns, now)},
         {"tw_reuse", or_unknown(limits_in(maker.netns, now).time_wait_reuse.has_value(),
                                 std::uint64_t{limits_in(maker.netns, now).time_wait_reuse.value_or(0)})},
     };
@@ -179,7 +199,7 @@ Finding finding_of(const TimeWaitMakerRow& maker, const Pressure& pressure, Seve
 void diagnose_time_wait_flood(const Snapshot& now, const History&, std::vector<Finding>& findings) {
     const TimeWaitOutlook outlook(now);
     for (const TimeWaitMakerRow& maker : now.time_wait_makers) {
-        const Pressure pressure = pressure_of(maker, outlook);
+        const Pressure pressure = pressure_of(maker, outlook, now);
         if (const std::optional<Severity> severity = severity_of(maker, pressure); severity.has_value())
             findings.push_back(finding_of(maker, pressure, *severity, now, outlook));
     }

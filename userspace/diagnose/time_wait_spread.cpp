@@ -22,12 +22,21 @@ struct Crowd {
     std::vector<const TimeWaitMakerRow*> makers;
     double steady = 0, rate = 0;
     std::uint64_t entered = 0;
+    std::optional<std::uint64_t> present = 0;  // absent: not counted
 
+    // Not a burst that may be over.
+    [[nodiscard]] bool lasts() const {
+        return entered >= kLeastTimeWaits && static_cast<double>(entered) >= kLastingS * rate;
+    }
     void add(const TimeWaitMakerRow& maker, const TimeWaitOutlook& outlook) {
         makers.push_back(&maker);
         steady += outlook.of(maker);
         rate += maker.rate_per_s.value_or(0);
         entered += maker.entered;
+        if (present.has_value() && maker.time_wait.has_value())
+            *present += *maker.time_wait;
+        else
+            present.reset();
     }
 };
 
@@ -70,9 +79,9 @@ Finding finding_of(std::uint32_t netns, const Crowd& crowd, Severity severity, c
     finding.rule = "time_wait_flood";
     finding.subject = subject;
     finding.severity = severity;
-    finding.title = fmt::format("{} {} {} TIME_WAIT a second, closing first{}: {} in steady state", who,
+    finding.title = fmt::format("{} {} {} TIME_WAIT a second, closing first{}: {}", who,
                                 one_name ? "makes" : "make", format_rate(crowd.rate), where,
-                                format_count(static_cast<std::uint64_t>(crowd.steady + 0.5)));
+                                outlook.steady_text(crowd.steady, netns));
     const bool connects = crowd.makers.front()->connects;
     const bool one_role = std::ranges::all_of(
         crowd.makers, [connects](const TimeWaitMakerRow* maker) { return maker->connects == connects; });
@@ -81,11 +90,17 @@ Finding finding_of(std::uint32_t netns, const Crowd& crowd, Severity severity, c
         {"services", std::uint64_t{crowd.makers.size()}},
         {"greatest", greatest(crowd, outlook, !one_name)},
         {"netns", std::uint64_t{netns}},
+        // Several, as `greatest` names them.
+        {"laddr", EvidenceValue()},
+        {"raddr", EvidenceValue()},
+        {"lport", EvidenceValue()},
+        {"rport", EvidenceValue()},
         {"rate_per_s", crowd.rate},
+        {"now", crowd.present.has_value() ? EvidenceValue(*crowd.present) : EvidenceValue()},
         {"entered", crowd.entered},
         {"projected", outlook.capped(crowd.steady, netns)},
         {"limit", most != 0 ? EvidenceValue(std::uint64_t{most}) : EvidenceValue()},
-        {"overflows", now.delta.time_wait_overflows},
+        {"overflows", overflows_in(netns, now)},
     };
     finding.advice = {
         "keep connections open and use them again (keep-alive, a pool) toward all of them: none is much of it alone",
@@ -119,16 +134,17 @@ void look_at_namespace(std::uint32_t netns, Severity severity, const Snapshot& n
     }
     for (const auto& [key, crowd] : crowds) {
         const auto& [comm, container, connects] = key;
-        if (crowd.steady < least || crowd.entered < kLeastTimeWaits || crowd.makers.size() < 2) continue;
+        if (crowd.steady < least || !crowd.lasts() || crowd.makers.size() < 2) continue;
         somebody_named = true;
         Finding finding = finding_of(
             netns, crowd, severity,
             fmt::format("{} {} {} {} several", netns, comm, container, connects ? "to" : "at"), crowd_name(crowd),
             fmt::format(" {} {} services", connects ? "to" : "at", format_count(crowd.makers.size())), now, outlook, true);
         finding.owner = {.pid = only_pid(crowd), .tid = 0, .comm = crowd.makers.front()->comm};
+        finding.container = crowd.makers.front()->container;
         findings.push_back(std::move(finding));
     }
-    if (somebody_named || all.makers.empty() || all.entered < kLeastTimeWaits || all.steady == 0) return;
+    if (somebody_named || all.makers.empty() || !all.lasts() || all.steady == 0) return;
     findings.push_back(finding_of(
         netns, all, severity, fmt::format("{} everybody", netns),
         fmt::format("{} makers in network namespace {}, none with a tenth of it,", format_count(all.makers.size()), netns),

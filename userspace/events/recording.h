@@ -34,6 +34,9 @@ public:
     // Writes the end block with the index and makes everything durable. Nothing may be appended after it.
     Result<void> finish();
 
+    // Takes away the file if nothing was recorded into it, and if it is a file, not a pipe or a device.
+    void discard_if_empty() const;
+
     [[nodiscard]] std::uint64_t records() const { return records_written_ + pending_records_; }
     // Of the file, without what is pending.
     [[nodiscard]] std::uint64_t bytes() const { return file_bytes_; }

@@ -42,6 +42,14 @@ Result<RecordingWriter> RecordingWriter::create(const std::string& path) {
     return writer;
 }
 
+void RecordingWriter::discard_if_empty() const {
+    struct stat ours {}, there {};
+    if (records() != 0 || ::fstat(fd_.get(), &ours) != 0 || !S_ISREG(ours.st_mode)) return;
+    // The name may be a link, or another file's by now.
+    if (::lstat(path_.c_str(), &there) != 0 || there.st_dev != ours.st_dev || there.st_ino != ours.st_ino) return;
+    ::unlink(path_.c_str());
+}
+
 Result<void> RecordingWriter::append(std::span<const std::byte> records) {
     while (!records.empty()) {
         event_header header{};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/format.h"
 #include "sinks/finding_view.h"
@@ -70,13 +71,16 @@ std::string finding_html(const RunReview& review, const SeenFinding& seen) {
         seen.first_ns == seen.last_ns ? "seen at " + time_of(review, seen.first_ns)
                                       : fmt::format("seen from {} to {}", time_of(review, seen.first_ns), time_of(review, seen.last_ns)),
         time_of(review, seen.as_of_ns));
-    if (!finding.evidence.empty()) {
-        html += "<dl class=\"evidence\">\n";
-        for (const Evidence& evidence : finding.evidence)
-            html += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", html_escaped(evidence.name),
-                                html_escaped(evidence_text(evidence.value)));
-        html += "</dl>\n";
-    }
+    html += "<dl class=\"evidence\">\n";
+    const auto add = [&html](std::string_view name, std::string_view value) {
+        html += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", html_escaped(name), html_escaped(value));
+    };
+    if (finding.owner.pid != 0) add("pid", std::to_string(finding.owner.pid));
+    if (!finding.owner.comm.empty()) add("comm", finding.owner.comm.view());
+    if (!finding.container.empty()) add("container", finding.container);
+    for (const Evidence& evidence : finding.evidence) add(evidence.name, evidence_text(evidence.value));
+    add("confidence", fmt::format("{:g}", std::round(finding.confidence * 100) / 100));
+    html += "</dl>\n";
     if (!finding.advice.empty()) {
         html += "<p class=\"what\">What helps</p>\n<ul>\n";
         for (const std::string& advice : finding.advice) html += "<li>" + html_escaped(advice) + "\n";

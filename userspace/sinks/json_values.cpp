@@ -27,19 +27,28 @@ Json minisocks_of(const Snapshot& snapshot) {
     return {{"counted", snapshot.minisocks->counted}, {"missed", snapshot.minisocks->missed}};
 }
 
+namespace {
+
+// 0 where it could not be read.
+Json time_wait_max_of(const HostLimits& limits) { return limits.time_wait_max != 0 ? Json(limits.time_wait_max) : Json(); }
+Json port_range_of(const HostLimits& limits) {
+    return limits.port_high != 0 ? Json{limits.port_low, limits.port_high} : Json();
+}
+
+}  // namespace
+
 Json limits_of(const Snapshot& snapshot) {
     const HostLimits& limits = snapshot.limits;
     const bool known = limits.files_max != 0;  // else no host statistics were in the stream
     Json json;
     json["files_open"] = known ? Json(limits.files_open) : Json();
     json["files_max"] = known ? Json(limits.files_max) : Json();
-    json["time_wait_max"] = known ? Json(limits.time_wait_max) : Json();
-    json["port_range"] = known ? Json{limits.port_low, limits.port_high} : Json();
+    json["time_wait_max"] = time_wait_max_of(limits);
+    json["port_range"] = port_range_of(limits);
     json["by_netns"] = Json::object();
-    for (const auto& [netns, own] : snapshot.limits_by_netns) {
-        json["by_netns"][std::to_string(netns)] = {{"time_wait_max", own.time_wait_max},
-                                                   {"port_range", {own.port_low, own.port_high}}};
-    }
+    for (const auto& [netns, own] : snapshot.limits_by_netns)
+        json["by_netns"][std::to_string(netns)] = {{"time_wait_max", time_wait_max_of(own)},
+                                                   {"port_range", port_range_of(own)}};
     return json;
 }
 

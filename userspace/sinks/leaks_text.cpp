@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "base/format.h"
+#include "base/utf8.h"
 #include "diagnose/culprit.h"
 #include "diagnose/fd_leak.h"
 #include "diagnose/fd_trend.h"
 #include "events/event.h"
 #include "sinks/finding_view.h"
 #include "sinks/snapshot_view.h"
-#include "sinks/source_view.h"
 #include "sinks/text_table.h"
 
 namespace sockeye {
@@ -109,9 +109,9 @@ std::string stacks_text(const Snapshot& snapshot, const std::vector<Shown>& rows
         if (!row->way.has_value() || judgement.confidence == Confidence::none) continue;
         const WayRow& way = snapshot.ways[*row->way];
         text += fmt::format("\n{} of kind {}, {} ({}), opened by\n", format_count(row->open), fd_kind_name(row->kind),
-                            row->comm.view(), row->pid);
+                            printable(row->comm.view()), row->pid);
         const std::size_t shown = frames_shown(way);
-        for (std::size_t i = 0; i < shown; ++i) text += fmt::format("    {}\n", frame_text(way.frames[i]));
+        for (std::size_t i = 0; i < shown; ++i) text += fmt::format("    {}\n", printable(frame_text(way.frames[i])));
         if (way.frames.size() > shown)
             text += fmt::format("    … {} more\n", way.frames.size() - shown);
         else
@@ -157,7 +157,7 @@ void LeaksText::write(const Snapshot& snapshot, std::span<const Finding> finding
         text += rows_text(snapshot, rows) + left_out_text(all, rows.size()) + stacks_text(snapshot, rows);
     text += '\n' + (findings.empty() ? std::string("FINDINGS   none\n") : findings_text(findings));
     text += fmt::format("\nLOST       {}; drift {} fds\n", lost_text(snapshot), format_count(snapshot.drift.fds));
-    output_.write(source_line(snapshot) + text);
+    output_.write(text);
 }
 
 }  // namespace sockeye

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/format.h"
+#include "base/utf8.h"
 #include "events/socket_view.h"
 #include "sinks/connects_view.h"
 #include "sinks/containers_view.h"
@@ -23,8 +24,8 @@ namespace {
 
 std::string headline(const Snapshot& snapshot) {
     const std::string time = format_rfc3339(wall_time_ns(snapshot.ktime_ns, snapshot.wall_offset_ns));
-    return fmt::format("{}  Linux {}  {}\n", snapshot.host.empty() ? "-" : snapshot.host,
-                       snapshot.kernel.empty() ? "-" : snapshot.kernel, time);
+    return fmt::format("{}  Linux {}  {}\n", snapshot.host.empty() ? "-" : printable(snapshot.host),
+                       snapshot.kernel.empty() ? "-" : printable(snapshot.kernel), time);
 }
 
 // Kinds are read less often than counts, and say how old they are.

@@ -11,6 +11,7 @@
 #include <span>
 
 #include "base/format.h"
+#include "base/utf8.h"
 #include "diagnose/time_wait.h"
 #include "events/socket_view.h"
 #include "sinks/text_table.h"
@@ -47,7 +48,7 @@ std::string lost_text(const Snapshot& snapshot) {
     for (const auto& [loss_class, count] : snapshot.lost) {
         if (count == 0) continue;
         if (!text.empty()) text += ", ";
-        text += fmt::format("{} {}", format_count(count), loss_class);
+        text += fmt::format("{} {}", format_count(count), printable(loss_class));
     }
     const std::string missed = missed_text(snapshot);
     if (text.empty()) text = missed.empty() ? "nothing" : "no record";
@@ -71,11 +72,11 @@ std::string unread_netns_text(const Snapshot& snapshot) {
         if (refused.netns == 0 && refused.name.empty()) {
             parts.emplace_back(fmt::format("processes whose network namespace is hidden from us ({})", reason));
         } else if (refused.netns == 0) {
-            parts.emplace_back(fmt::format("{} ({})", refused.name,
+            parts.emplace_back(fmt::format("{} ({})", printable(refused.name),
                                            refused.error == EINVAL ? "no network namespace" : reason));
         } else {
             parts.emplace_back(fmt::format("network namespace {}{}{} ({})", refused.netns,
-                                           refused.name.empty() ? "" : " ", refused.name, reason));
+                                           refused.name.empty() ? "" : " ", printable(refused.name), reason));
         }
     }
     return fmt::format("{}", fmt::join(parts, ", "));

@@ -12,7 +12,6 @@
 #include "sinks/containers_view.h"
 #include "sinks/finding_view.h"
 #include "sinks/snapshot_view.h"
-#include "sinks/source_view.h"
 #include "sinks/text_table.h"
 
 namespace sockeye {
@@ -40,7 +39,7 @@ std::string totals(const Snapshot& snapshot, const TimeWaitOutlook& outlook) {
         text += fmt::format("CHECKED    the kernel counted {} minisocks since the start (TcpExt TW): all were seen\n",
                             format_count(snapshot.minisocks->counted));
     text += fmt::format("PROJECTED  {} at this rate, 60 s after it began\n",
-                        share_text(whole(outlook.total()), snapshot.limits.time_wait_max));
+                        share_text(whole(outlook.capped_total()), snapshot.limits.time_wait_max));
     return text;
 }
 
@@ -69,7 +68,7 @@ std::string makers_table(const Snapshot& snapshot, const TimeWaitOutlook& outloo
                    format_endpoint(service.address, service.port, service.family), std::to_string(row.netns),
                    row.time_wait.has_value() ? format_count(*row.time_wait) : "-", format_count(row.entered),
                    has_rate ? format_rate(*row.rate_per_s) : "-",
-                   has_rate ? format_count(whole(outlook.of(row))) : "-",
+                   has_rate ? format_count(whole(outlook.capped(outlook.of(row), row.netns))) : "-",
                    place.empty() ? "-" : place});
     }
     return table.text() + left_out_text(all.size(), shown);
@@ -88,7 +87,7 @@ std::string pids_text(const TimeWaitMakerRow& row) {
 
 void TimeWaitText::write(const Snapshot& snapshot, std::span<const Finding> findings) {
     const TimeWaitOutlook outlook(snapshot);
-    std::string text = source_line(snapshot) + totals(snapshot, outlook);
+    std::string text = totals(snapshot, outlook);
     add_section(text, makers_table(snapshot, outlook, rows_));
     add_section(text, container_time_wait_table(snapshot, rows_));
     add_section(text, destinations_table(snapshot, rows_));

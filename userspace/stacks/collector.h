@@ -3,17 +3,11 @@
 // slow, so a thread of its own does it; answers come with a later batch. All else runs on the reader's thread.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
-#include <cstdint>
-#include <deque>
 #include <memory>
-#include <mutex>
 #include <thread>
-#include <variant>
 
 #include "events/source.h"
-#include "sockeye/event.h"
 #include "stacks/shapes.h"
 
 namespace sockeye {
@@ -21,6 +15,7 @@ namespace sockeye {
 class StackCollector {
 public:
     explicit StackCollector(StackShapes shapes);
+    // Waits for the worker ten seconds at most: one that hangs in a file is left behind.
     ~StackCollector();
     StackCollector(const StackCollector&) = delete;
     StackCollector& operator=(const StackCollector&) = delete;
@@ -31,21 +26,9 @@ public:
     void finish(RecordBatch& batch);
 
 private:
-    struct Forget {
-        std::uint32_t tgid;
-    };
-    using Task = std::variant<std::unique_ptr<stack_sample_event>, Forget>;
+    class Shared;
 
-    void add(Task task);
-    void take_answers(RecordBatch& batch);
-    void work();
-
-    StackShapes shapes_;
-    std::mutex mutex_;
-    std::condition_variable task_came_, all_done_;
-    std::deque<Task> tasks_;  // guarded by mutex_, as are the next three
-    RecordBatch answers_;
-    bool busy_ = false, ending_ = false;
+    std::shared_ptr<Shared> shared_;  // with the worker, which may outlive this
     std::thread worker_;
 };
 

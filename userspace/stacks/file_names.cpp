@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "stacks/debug_file.h"
 #include "stacks/inlined_calls.h"
+#include "stacks/kept_names.h"
 
 namespace sockeye {
 
@@ -26,11 +28,16 @@ std::vector<StackFrame> FileNames::at(StackFrame frame) {
     }
     std::vector<StackFrame> frames;
     Dwarf_Addr bias = 0;
+    if (!debug_asked_) {
+        debug_asked_ = true;
+        if (Dwarf* const dwarf = dwfl_module_getdwarf(module_, &bias); dwarf != nullptr)
+            refuse_other_alternatives(module_, dwarf);
+    }
     if (Dwarf_Die* const unit = unit_at(address, &bias); unit != nullptr) {
         if (Dwarf_Line* const line = dwarf_getsrc_die(unit, address - bias); line != nullptr) {
             int number = 0;
             const char* const file = dwarf_linesrc(line, nullptr, nullptr);
-            if (file != nullptr) frame.file = file;
+            if (file != nullptr) frame.file = kept_path(file);
             if (dwarf_lineno(line, &number) == 0 && number > 0) frame.line = static_cast<unsigned>(number);
         }
         for (const InlinedCall& call : inlined_calls(unit, address - bias)) {
@@ -64,7 +71,9 @@ void FileNames::read_units() {
         for (std::ptrdiff_t at = 0; (at = dwarf_ranges(die, at, &base, &begin, &end)) > 0;) {
             // What the linker has left out stands at 0.
             if (begin != 0 && begin < end) units_.push_back({.begin = begin, .end = end, .die = *die});
+            if (units_.size() >= kMostUnits) break;
         }
+        if (units_.size() >= kMostUnits) break;
     }
     std::ranges::sort(units_, {}, &Unit::begin);
 }

@@ -5,6 +5,7 @@
 
 #include <elfutils/libdwfl.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -28,12 +29,14 @@ private:
         Dwarf_Die die{};
     };
 
+    static constexpr std::size_t kMostUnits = 1U << 20U;  // ranges of units: what stands behind has no lines
+
     // The compilation unit with that address of the module; null: none is known. *bias: from the file's addresses to those.
     Dwarf_Die* unit_at(std::uint64_t address, Dwarf_Addr* bias);
     void read_units();
 
     Dwfl_Module* module_;
-    bool units_read_ = false, go_read_ = false;
+    bool units_read_ = false, go_read_ = false, debug_asked_ = false;
     std::vector<Unit> units_;  // by begin
     GoFunctions go_;
 };

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "stacks/kept_names.h"
+
 namespace sockeye {
 namespace {
 
@@ -73,8 +75,9 @@ std::string GoFunctions::name_at(std::uint64_t address) const {
     const std::uint64_t described = functions_ + number(functions_ + low * kEntry + 4, 4);
     const std::uint64_t name = names_ + number(described + 4, 4);
     if (name >= table_.size()) return {};
-    const auto begin = table_.begin() + static_cast<std::ptrdiff_t>(name);
-    return {begin, std::find(begin, table_.end(), 0)};
+    const std::span<const std::uint8_t> text =
+        table_.subspan(name, std::min<std::size_t>(table_.size() - name, kKeptFunction));
+    return {text.begin(), std::ranges::find(text, 0)};
 }
 
 }  // namespace sockeye

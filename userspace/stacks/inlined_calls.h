@@ -5,6 +5,7 @@
 
 #include <elfutils/libdw.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -17,10 +18,13 @@ struct InlinedCall {
     unsigned line = 0;
 };
 
-// Innermost first. `unit`: the compilation unit with that address, which is one of the file's own.
+inline constexpr std::size_t kMostInlinedCalls = 64;  // at one place
+
+// Innermost first, kMostInlinedCalls at most. `unit`: the compilation unit with that address, which is one of the file's
+// own.
 std::vector<InlinedCall> inlined_calls(Dwarf_Die* unit, std::uint64_t address);
 
-// Null: empty. What is no mangled name stays as it is.
+// Null: empty. What is no mangled name stays as it is, and so does one that is too long. Cut as kept_function() does.
 std::string demangled(const char* name);
 
 }  // namespace sockeye

@@ -2,11 +2,8 @@
 // The file is the traced process's own: whatever it holds, and whatever it is, must cost no more than a bounded time.
 #include "stacks/perf_map.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +12,8 @@
 
 #include "base/proc_text.h"
 #include "base/unique_fd.h"
+#include "stacks/kept_names.h"
+#include "stacks/process_file.h"
 
 namespace sockeye {
 namespace {
@@ -31,15 +30,8 @@ std::uint64_t own_pid(std::uint32_t tgid) {
     return pids.empty() ? tgid : pids.back();
 }
 
-// Links lead nowhere outside of the process's root; a pipe is not waited for.
 UniqueFd open_map(std::uint32_t tgid) {
-    const UniqueFd root(open(fmt::format("/proc/{}/root", tgid).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!root.valid()) return {};
-    open_how how{};
-    how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW;
-    how.resolve = RESOLVE_IN_ROOT;
-    const std::string path = fmt::format("tmp/perf-{}.map", own_pid(tgid));
-    return UniqueFd(static_cast<int>(syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof(how))));
+    return open_process_file(tgid, fmt::format("/tmp/perf-{}.map", own_pid(tgid)), LastLink::refused);
 }
 
 std::optional<std::uint64_t> taken_number(std::string_view& line) {
@@ -71,7 +63,8 @@ void PerfMap::add(std::string_view lines) {
         if (overwritten != functions_.begin() && std::prev(overwritten)->second.end > *begin) --overwritten;
         while (overwritten != functions_.end() && overwritten->first < *begin + *size)
             overwritten = functions_.erase(overwritten);
-        functions_[*begin] = {.end = *begin + *size, .name = std::string(line.substr(1))};
+        if (functions_.size() >= kMostFunctions) continue;
+        functions_[*begin] = {.end = *begin + *size, .name = kept_function(line.substr(1))};
     }
 }
 
@@ -82,7 +75,7 @@ void PerfMap::read_on() {
     const UniqueFd file = open_map(tgid_);
     struct stat about {};
     // What a process that has ended had written stays known.
-    if (!file.valid() || fstat(file.get(), &about) != 0 || !S_ISREG(about.st_mode)) return;
+    if (!file.valid() || fstat(file.get(), &about) != 0) return;
     const std::size_t size = std::min(static_cast<std::size_t>(about.st_size), kMostBytes);
     if (about.st_ino != file_ || size < read_bytes_) {
         functions_.clear();

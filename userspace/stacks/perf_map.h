@@ -17,6 +17,7 @@ namespace sockeye {
 class PerfMap {
 public:
     static constexpr std::size_t kMostBytes = 16U << 20U;  // of the file; what stands behind is not read
+    static constexpr std::size_t kMostFunctions = 1U << 17U;  // a line takes more room here than in the file
 
     // Of the process with that pid, whose file is looked for under its own root by its own pid.
     explicit PerfMap(std::uint32_t tgid) : tgid_(tgid) {}
@@ -26,7 +27,7 @@ public:
     // Whether there has been a file.
     [[nodiscard]] bool exists() const { return file_ != 0; }
 
-    // Takes whole lines. Code that is written over by newer code is gone.
+    // Takes whole lines. Code that is written over by newer code is gone; beyond kMostFunctions new code has no name.
     void add(std::string_view lines);
 
 private:

@@ -6,6 +6,7 @@
 #include <elfutils/libdwfl.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,32 +14,45 @@
 #include <tuple>
 #include <vector>
 
+#include "base/unique_fd.h"
+#include "stacks/debug_file.h"
 #include "stacks/file_names.h"
 #include "stacks/unwinder.h"
 
 namespace sockeye {
 
+// A file, as one process has mapped it.
+struct ModuleFile {
+    std::uint32_t tgid = 0;
+    std::string path;                // as that process sees it
+    std::function<UniqueFd()> open;  // called only if it must be read; invalid: it can't be
+};
+
 class PlaceNames {
 public:
-    // `place`: module and offset are known, and build_id if there is one. `path`: where its file can be opened now. Empty:
-    // it cannot.
-    std::vector<StackFrame> at(const StackFrame& place, const std::string& path);
+    // `place`: module and offset are known, and build_id if there is one.
+    std::vector<StackFrame> at(const StackFrame& place, const ModuleFile& module);
 
 private:
     struct End {
         void operator()(Dwfl* dwfl) const { dwfl_end(dwfl); }
     };
     struct File {
+        ModuleOrigin origin;
         std::unique_ptr<Dwfl, End> dwfl;
         std::optional<FileNames> names;  // absent: it can't be read
         std::uint64_t used = 0;
     };
-    using Place = std::tuple<std::string, std::string, std::uint64_t>;  // module, identity, offset
+    using Key = std::pair<std::string, std::string>;              // module, and build-id or what else tells it apart
+    using Place = std::tuple<std::string, std::string, std::uint64_t>;  // the same, and the offset
 
-    File& file_of(const std::string& module, const std::string& identity, const std::string& path);
+    // Null: it can't be opened. `opened`: invalid if it hasn't been so far.
+    File* file_of(const Key& key, const ModuleFile& module, UniqueFd opened);
+    static void read(File& file, const ModuleFile& module, UniqueFd opened);
 
-    std::map<std::pair<std::string, std::string>, File> files_;  // by module, and build-id or what else tells it apart
+    std::map<Key, File> files_;
     std::map<Place, std::vector<StackFrame>> known_;
+    std::size_t known_frames_ = 0;
     std::uint64_t uses_ = 0;
 };
 

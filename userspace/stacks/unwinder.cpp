@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The work is done by elfutils' libdwfl, which is given the copied stack as the memory of a thread. Files are
-// opened through /proc/PID/root: those of a container are not ours.
+// opened as their process sees them: those of a container are not ours.
 #include "stacks/unwinder.h"
 
 #include <elfutils/libdwfl.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <gelf.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -18,33 +16,46 @@
 #include <unordered_map>
 
 #include "base/proc_text.h"
+#include "stacks/inlined_calls.h"
+#include "stacks/kept_names.h"
 #include "stacks/memory_map.h"
 #include "stacks/perf_map.h"
 #include "stacks/place_names.h"
+#include "stacks/process_file.h"
 
 namespace sockeye {
 namespace {
 
 // DWARF numbers of the x86-64 registers: System V ABI, AMD64 supplement, figure 3.36.
 enum { kRbx = 3, kRbp = 6, kRsp = 7, kR12 = 12, kR13 = 13, kR14 = 14, kR15 = 15, kRip = 16 };
-constexpr std::size_t kMostFrames = 64;
+constexpr std::size_t kMostFrames = 64;  // the last may stand for more, with all that is inlined there
+static_assert(kMostFrames + kMostInlinedCalls <= 256);
 constexpr std::size_t kMostProcesses = 64;
-constexpr std::size_t kMostDescribed = 4096;
+constexpr std::size_t kMostDescribed = 4096;  // frames: how many stand at one place is the file's word
 constexpr std::chrono::seconds kMapsAge(1);
 
 // libdwfl's callback for files is not told the process.
-thread_local std::uint32_t process_at_work = 0;
+struct ProcessAtWork {
+    std::uint32_t tgid = 0;
+    const MemoryMap* map = nullptr;
+};
+thread_local ProcessAtWork process_at_work;
+
+// The file of a module, as /proc/PID/maps names it. What has been deleted or replaced is opened where it is mapped.
+UniqueFd open_module(std::uint32_t tgid, const MemoryMap& map, std::string_view name) {
+    if (!name.starts_with('/')) return {};
+    const Mapping* const mapping = name.ends_with(" (deleted)") ? map.first_of(name) : nullptr;
+    UniqueFd file = mapping != nullptr ? open_mapped_file(tgid, *mapping) : open_process_file(tgid, name);
+    return file.valid() && begins_as_elf(file) ? std::move(file) : UniqueFd();
+}
 
 int find_file(Dwfl_Module* module, void** user, const char* name, Dwarf_Addr base, char** path, Elf** elf) {
-    if (name != nullptr && name[0] == '/') {
-        const std::string rooted = fmt::format("/proc/{}/root{}", process_at_work, name);
-        const int fd = open(rooted.c_str(), O_RDONLY | O_CLOEXEC);
-        if (fd >= 0) {
-            *path = strdup(rooted.c_str());
-            return fd;
-        }
-    }
-    return dwfl_linux_proc_find_elf(module, user, name, base, path, elf);
+    if (name == nullptr) return -1;
+    // libdwfl's own way would open that name in our root, whatever stands there.
+    if (name[0] != '/') return dwfl_linux_proc_find_elf(module, user, name, base, path, elf);
+    UniqueFd file = open_module(process_at_work.tgid, *process_at_work.map, name);
+    if (file.valid()) *path = strdup(fmt::format("/proc/{}/root{}", process_at_work.tgid, name).c_str());
+    return file.release();
 }
 
 // Names are PlaceNames' business: unwinding needs the file's own sections only.
@@ -70,7 +81,6 @@ public:
     Process& operator=(const Process&) = delete;
 
     Result<UserStack> unwind(const UserRegisters& registers, std::span<const std::uint8_t> stack) {
-        process_at_work = tgid_;
         if (dwfl_ == nullptr) {
             if (Result<void> opened = open(); !opened) return opened.error();
         }
@@ -103,6 +113,7 @@ private:
     void walk() {
         missing_memory_ = nowhere_ = false;
         result_ = {};
+        process_at_work = {.tgid = tgid_, .map = &map_};
         const int status = dwfl_getthread_frames(dwfl_.get(), static_cast<pid_t>(tgid_), on_frame, this);
         if (status > 0 || result_.frames.size() >= kMostFrames)
             result_.end = StackEnd::cut_off;
@@ -128,6 +139,7 @@ private:
         std::unique_ptr<Dwfl, End> fresh(dwfl_begin(&callbacks));
         if (fresh == nullptr) return Error{why("dwfl_begin")};
         MemoryMap map = MemoryMap::parse(read_text(fmt::format("/proc/{}/maps", tgid_).c_str()));
+        process_at_work = {.tgid = tgid_, .map = &map};
         dwfl_report_begin(fresh.get());
         const int error = dwfl_linux_proc_report(fresh.get(), static_cast<pid_t>(tgid_));
         if (error != 0)
@@ -137,7 +149,7 @@ private:
             return Error{why("dwfl_attach_state")};
         dwfl_ = std::move(fresh);
         map_ = std::move(map);
-        described_.clear();
+        forget_described();
         return {};
     }
 
@@ -191,8 +203,14 @@ private:
         result_.frames.insert(result_.frames.end(), frames.begin(), frames.end());
         // Code that the process compiles comes and goes, and so do its names.
         if (frames.front().module.empty() || (frames.back().function.empty() && perf_map_.exists())) return;
-        if (described_.size() >= kMostDescribed) described_.clear();
+        if (described_frames_ >= kMostDescribed) forget_described();
+        described_frames_ += frames.size();
         described_.emplace(where, std::move(frames));
+    }
+
+    void forget_described() {
+        described_.clear();
+        described_frames_ = 0;
     }
 
     // The frame's return address stands on the stack once, as a rule: above the slot of the frame before it.
@@ -264,24 +282,19 @@ private:
         return frames;
     }
 
-    // Where a file that is mapped can be opened, also when it has been deleted or replaced since.
-    [[nodiscard]] std::string path_of(const std::string& module) const {
-        const Mapping* const mapping = module.ends_with(" (deleted)") ? map_.first_of(module) : nullptr;
-        if (mapping == nullptr) return fmt::format("/proc/{}/root{}", tgid_, module);
-        return fmt::format("/proc/{}/map_files/{:x}-{:x}", tgid_, mapping->begin, mapping->end);
-    }
-
     std::vector<StackFrame> describe_in_file(StackFrame frame, const Place& place) {
         const char* const path =
             dwfl_module_info(place.module, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);
-        if (path != nullptr) frame.module = path;
+        ModuleFile file{.tgid = tgid_, .path = path != nullptr ? path : "", .open = {}};
+        file.open = [this, &file] { return open_module(tgid_, map_, file.path); };
+        frame.module = kept_path(file.path);
         frame.offset = place.offset;
         const unsigned char* id = nullptr;
         GElf_Addr id_address = 0;
         if (const int length = dwfl_module_build_id(place.module, &id, &id_address); length > 0)
-            frame.build_id = hexadecimal(id, length);
+            frame.build_id = hexadecimal(id, std::min(length, static_cast<int>(kKeptBuildId)));
         // Another process's file would do for one of the same build-id, and mostly it has been read already.
-        std::vector<StackFrame> frames = names_.at(frame, path_of(frame.module));
+        std::vector<StackFrame> frames = names_.at(frame, file);
         if (frames.empty()) frames = FileNames(place.module).at(frame);
         if (frames.empty()) frames = {frame};
         return frames;
@@ -300,6 +313,7 @@ private:
     UserStack result_;
     Clock::time_point maps_read_;
     std::unordered_map<std::uint64_t, std::vector<StackFrame>> described_;  // by address, as long as the maps are the same
+    std::size_t described_frames_ = 0;
 };
 
 Unwinder::Unwinder() : names_(std::make_unique<PlaceNames>()) {}

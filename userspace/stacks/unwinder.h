@@ -22,7 +22,7 @@ struct UserRegisters {
 
 struct StackFrame {
     std::uint64_t address = 0;
-    std::string function;   // demangled; empty: no symbol covers it
+    std::string function;   // demangled; names are cut to what stack_frame_event holds; empty: no symbol covers it
     std::string file;       // source file; empty: no debug information
     unsigned line = 0;
     std::string module;     // path of the mapped file as the process sees it; empty: not in any file

@@ -125,7 +125,7 @@ void RunLedger::state_changed(const Event& event) {
     if (!closes) closing_.erase(id);
     if (closes && closing_.size() < kMostSockets) closing_.insert(id);
     if (const auto held = close_wait_.find(id); held != close_wait_.end()) {
-        if (const auto row = rows_.find(held->second); row != rows_.end() && row->second.shown.alive)
+        if (const auto row = rows_.find(held->second); row != rows_.end() && row->second.shown.alive && row->second.close_wait != 0)
             --row->second.close_wait;
         close_wait_.erase(held);
     }
@@ -155,8 +155,10 @@ void RunLedger::begin_program(const Owner& owner) {
         return;
     }
     names_.erase(std::string(known->second.shown.comm.view()));
+    const std::uint64_t close_wait = known->second.close_wait;  // its sockets stay
     known->second =
         Row{.shown = {.pid = owner.pid, .comm = {}, .fds = {}, .fds_peak = {}, .growth = {}}, .fds = {}};
+    known->second.close_wait = close_wait;
     (void)row_of(owner);
 }
 

@@ -14,7 +14,7 @@ namespace sockeye::tui {
 namespace {
 
 std::optional<double> projected(const TimeWaitMakerRow& row, const Moment& moment) {
-    return row.rate_per_s.has_value() ? std::optional(moment.time_wait.of(row)) : std::nullopt;
+    return row.rate_per_s.has_value() ? std::optional(moment.time_wait.capped(moment.time_wait.of(row), row.netns)) : std::nullopt;
 }
 
 class Makers final : public RowPanel<TimeWaitMakerRow> {
