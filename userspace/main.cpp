@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "commands/command.h"
+#include "commands/launch.h"
 #include "commands/talk.h"
 #include "commands/usage.h"
 
@@ -40,7 +41,7 @@ int end_with(const Error& error) {
 
 int main(int argc, char** argv) {
     // A reader that goes away is seen where it is written to.
-    std::signal(SIGPIPE, SIG_IGN);
+    inherited_pipe_handler = std::signal(SIGPIPE, SIG_IGN);
     talk::set_up(talk::Verbosity::normal);
     Options options;
     const Result<Invocation> invocation =

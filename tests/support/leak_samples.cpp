@@ -14,7 +14,6 @@ FrameRow frame(std::string function, std::string module, std::string source, std
             .source = std::move(source),
             .build_id = "2a",
             .line = line,
-            .address = 0x7f0000000000 + offset,
             .offset = offset};
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Snapshots: counts, destinations and their arithmetic, order, filters, deltas.
+#include <cerrno>
 #include <catch2/catch.hpp>
 
 #include "support/model_run.h"
@@ -311,19 +312,42 @@ TEST_CASE("what a namespace counted stays counted when it is gone", "[aggregator
     run.empty_baseline();
     run.records.in_netns(5);
     run.records.by(7, "client").tcp_state(1, tcp_tuple("10.0.0.1", 0, "10.0.0.2", 80), WIRE_TCP_CLOSE, WIRE_TCP_SYN_SENT);
-    run.records.tcp_state(1, tcp_tuple("10.0.0.1", 40000, "10.0.0.2", 80), WIRE_TCP_SYN_SENT, WIRE_TCP_CLOSE);
+    run.records
+        .tcp_state(1, tcp_tuple("10.0.0.1", 40000, "10.0.0.2", 80), WIRE_TCP_SYN_SENT, WIRE_TCP_CLOSE, WIRE_FLAG_SOCK_DEAD)
+        .sk_error = ECONNREFUSED;
     run.records.after(kSecond).tick();
     run.apply();
     Filter filter;
     filter.netns = {5};
     const SnapshotContents only{.filter = &filter};
-    CHECK(run.snapshot(only).total.connects == 1);
-    run.records.after(100 * kSecond).tick();
-    run.records.after(100 * kSecond).tick();
+    CHECK(run.snapshot(only).tcp_states_by_netns.contains(5));
+    for (int minute = 0; minute < 5; ++minute) run.records.after(60 * kSecond).tick();
     run.apply();
     const Snapshot snapshot = run.snapshot(only);
+    CHECK_FALSE(snapshot.tcp_states_by_netns.contains(5));
     CHECK(snapshot.total.connects == 1);
     CHECK(snapshot.delta.connects == 0);
+}
+
+TEST_CASE("another filter on namespaces makes no rates of what was counted before", "[aggregator]") {
+    ModelRun run;
+    run.empty_baseline();
+    connect(run, 1, 7);
+    run.records.in_netns(5);
+    connect(run, 2, 7);
+    run.records.time_wait(WIRE_TIME_WAIT_OVERFLOW, 9, 0, tcp_tuple("10.0.0.1", 1, "10.0.0.2", 80), WIRE_TCP_FIN_WAIT2);
+    run.apply();
+    Filter filter;
+    filter.netns = {kHostNetns};
+    run.snapshot({.filter = &filter});
+    run.records.after(kSecond).tick();
+    run.apply();
+    const Snapshot all = run.snapshot();
+    CHECK(all.delta.connects == 0);
+    CHECK(all.time_wait_overflows_by_netns.empty());
+    run.records.after(kSecond).tick();
+    run.apply();
+    CHECK(run.snapshot({.filter = &filter}).delta.connects == 0);
 }
 
 TEST_CASE("a snapshot says which host, kernel and limits it speaks of", "[aggregator]") {

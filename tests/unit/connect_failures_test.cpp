@@ -134,19 +134,39 @@ TEST_CASE("processes that have ended are told of by their name", "[connect_failu
     CHECK(findings_in({row}).empty());
 }
 
-TEST_CASE("failures of long ago are no news when rows are folded into one", "[connect_failures]") {
+TEST_CASE("failures of long ago are no news when rows are folded into one, those of just now are", "[connect_failures]") {
     Diagnosis diagnosis;
+    const auto alive = [](std::uint32_t pid, std::uint64_t failed) { return row_toward("10.0.0.2", 0, {{"ECONNREFUSED", failed}}, pid); };
     ConnectRow ended = row_toward("10.0.0.2", 0, {{"ECONNREFUSED", 500}}, 0);
     ended.of = ConnectRow::Of::ended;
-    ended.folds = 3;
+    ended.folds = 1;
+    // 250 of each, an hour ago.
+    for (std::uint64_t second = 0; second < 60; ++second) diagnosis.look(host_with(second, {alive(8, 250), alive(9, 250)}));
+    CHECK(findings_of(diagnosis).empty());
+    SECTION("they have ended since") {
+        diagnosis.look(host_with(61, {ended}));
+        CHECK(findings_of(diagnosis).empty());
+    }
+    SECTION("and others have failed and ended meanwhile") {
+        ended.failed["ECONNREFUSED"] = 540;
+        diagnosis.look(host_with(61, {ended}));
+        REQUIRE(findings_of(diagnosis).size() == 1);
+        CHECK(findings_of(diagnosis)[0].title.starts_with("40 of 40 connects of client to 10.0.0.2:80 failed"));
+        // Nobody more: the next folds bring nothing.
+        for (std::uint64_t second = 62; second < 100; ++second) diagnosis.look(host_with(second, {ended}));
+        CHECK(findings_of(diagnosis).empty());
+        ended.folds = 2;
+        diagnosis.look(host_with(101, {ended}));
+        CHECK(findings_of(diagnosis).empty());
+    }
+}
+
+TEST_CASE("of processes that lived shorter than a look, a fold tells", "[connect_failures]") {
+    Diagnosis diagnosis;
+    ConnectRow ended = row_toward("10.0.0.2", 0, {{"ECONNREFUSED", 30}}, 0);
+    ended.of = ConnectRow::Of::ended;
+    ended.folds = 30;
     diagnosis.look(host_with(0, {}));
     diagnosis.look(host_with(1, {ended}));
-    CHECK(findings_of(diagnosis).empty());
-    ended.failed["ECONNREFUSED"] = 900;
-    ended.folds = 4;
-    diagnosis.look(host_with(2, {ended}));
-    CHECK(findings_of(diagnosis).empty());
-    ended.failed["ECONNREFUSED"] = 940;
-    diagnosis.look(host_with(3, {ended}));
     CHECK(findings_of(diagnosis).size() == 1);
 }

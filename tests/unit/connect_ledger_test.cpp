@@ -312,6 +312,19 @@ TEST_CASE("short-lived processes fold by name and destination before anything el
     CHECK(first.attempts == first.processes);
     for (const ConnectRow& row : snapshot.connects) CHECK(row.of != ConnectRow::Of::others);
     CHECK(std::ranges::count(snapshot.connects, 5U, &ConnectRow::pid) == 1);
+    CHECK(first.folds > 0);
+    const std::uint32_t folds = first.folds;
+
+    // Where processes are followed those that have ended were the tree's; else some of them may be asked for.
+    Filter filter{.pids = {5}};
+    const Snapshot of_one = run.snapshot({.filter = &filter});
+    CHECK(of_one.connects_total.attempts == 1);
+    CHECK(of_one.connects_uncertain >= first.attempts);
+    filter.follow = true;
+    const Snapshot of_tree = run.snapshot({.filter = &filter});
+    CHECK(of_tree.connects_total.attempts > first.attempts);
+    CHECK(of_tree.connects_uncertain == 0);
+    CHECK(of_tree.connects[0].folds == folds);
 }
 
 TEST_CASE("past the limit the smallest rows fold into one of all others, and attempts under way keep theirs",

@@ -283,5 +283,20 @@ TEST_CASE("a socket's history keeps its last changes and gives way to newer sock
     CHECK(histories.of(4 + SocketHistories::kSockets).steps.size() == 1);
 }
 
+TEST_CASE("rates of a paused screen stand still as well", "[dashboard]") {
+    Driven driven;
+    driven.press(key_of(' '));
+    const std::string before = driven.draw();
+    Snapshot next = test::sample_snapshot();
+    next.ktime_ns += 1'000'000'000;
+    for (ProcessRow& row : next.processes) row.connects += 4'000;
+    driven.dashboard.take(next, {});
+    CHECK(driven.draw() == before);
+    driven.press(key_of(' '));
+    next.ktime_ns += 1'000'000'000;
+    driven.dashboard.take(next, {});
+    CHECK(driven.draw() != before);
+}
+
 }  // namespace
 }  // namespace sockeye::tui

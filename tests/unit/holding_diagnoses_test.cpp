@@ -186,6 +186,27 @@ TEST_CASE("connections left in CLOSE_WAIT are counted by process, with age, desc
     CHECK(findings[0].advice[0].starts_with("close the descriptor when read() gives 0"));
 }
 
+TEST_CASE("connections that were given away are left open by whoever holds them", "[close_wait]") {
+    ModelRun run;
+    run.records.existing_process(8, "master", 4);
+    run.records.existing_process(9, "worker", 5);
+    run.empty_baseline();
+    const socket_tuple ends = tcp_tuple("10.0.0.2", 80, "10.0.0.1", 40000);
+    run.records.in_softirq().tcp_state(0x100, ends, WIRE_TCP_LISTEN, WIRE_TCP_SYN_RECV);
+    run.records.tcp_state(0x100, ends, WIRE_TCP_SYN_RECV, WIRE_TCP_ESTABLISHED);
+    run.records.by(8, "master").accept(0x100, 0, ends, 5);
+    run.records.in_softirq().tcp_state(0x100, ends, WIRE_TCP_ESTABLISHED, WIRE_TCP_CLOSE_WAIT);
+    run.records.after(kMillisecond).sweep(SWEEP_FDS, SWEEP_BEGIN);
+    run.records.existing_fd(9, 7, FD_KIND_socket, 0x100);
+    run.records.sweep(SWEEP_FDS, SWEEP_END);
+    run.records.after(kSecond).tick();
+    run.apply();
+    const Snapshot snapshot = run.snapshot({.close_wait = true});
+    REQUIRE(snapshot.close_wait.size() == 1);
+    CHECK(snapshot.close_wait[0].owner.pid == 9);
+    CHECK(snapshot.close_wait[0].fds == std::vector<std::int64_t>{7});
+}
+
 TEST_CASE("a queue that is full, or has overflowed since the last look", "[listen_overflow]") {
     Diagnosis diagnosis;
     diagnosis.look(host_with_queue(1, 10, 5));

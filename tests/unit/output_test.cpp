@@ -192,5 +192,15 @@ TEST_CASE("reserved room holds what was asked for, however much", "[output]") {
     CHECK(received.size() == kLine);
 }
 
+TEST_CASE("a reader that stalls in the midst of a long line can't keep us from stopping", "[output]") {
+    Pipe pipe;
+    REQUIRE(::fcntl(pipe.writer.get(), F_SETPIPE_SZ, 4096) >= 4096);
+    const UniqueFd stop(::eventfd(1, EFD_CLOEXEC));
+    Output output(pipe.writer.get(), stop.get());
+    output.write(std::string(1'000'000, 'x') + "\n");
+    CHECK_FALSE(output.flush());
+    CHECK(output.status() == OutputStatus::stopped);
+}
+
 }  // namespace
 }  // namespace sockeye

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "events/feature.h"
 #include "support/record_builder.h"
 
 using namespace sockeye;
@@ -130,4 +131,43 @@ TEST_CASE("a reader that is gone is reported", "[pipeline]") {
     events.reader_gone = true;
     Pipeline pipeline(aggregator, {.events = &events});
     CHECK(pipeline.apply(run_of_three_seconds().batch()) == ReaderStatus::gone);
+}
+
+TEST_CASE("an end that comes upon the last frame's heels shows no other, and takes no finding back", "[pipeline]") {
+    struct Sink final : SnapshotSink {
+        std::size_t frames = 0;
+        void write(const Snapshot&, std::span<const Finding>) override { ++frames; }
+        bool flush() override { return true; }
+    } sink;
+    test::RecordBuilder stream;
+    stream.at(10 * kSecond).run(FeatureSet(0x1ff).bits(), 0);
+    stream.sweep(SWEEP_TCP, SWEEP_BEGIN);
+    stream.sweep(SWEEP_TCP, SWEEP_END);
+    stream.tick(TICK_READY);
+    stream.by(7, "app");
+    for (std::uint64_t second = 11; second < 14; ++second) {
+        for (std::uint16_t nth = 0; nth < 300; ++nth) {
+            const auto port = static_cast<std::uint16_t>(10'000 + 300 * (second - 11) + nth);
+            const socket_tuple ends = test::tcp_tuple("10.0.0.1", port, "10.0.0.2", 80);
+            const std::uint64_t sk = 0x100U * port;
+            stream.tcp_state(sk, test::tcp_tuple("10.0.0.1", 0, "10.0.0.2", 80), WIRE_TCP_CLOSE, WIRE_TCP_SYN_SENT);
+            stream.tcp_state(sk, ends, WIRE_TCP_SYN_SENT, WIRE_TCP_ESTABLISHED);
+            stream.tcp_state(sk, ends, WIRE_TCP_ESTABLISHED, WIRE_TCP_FIN_WAIT1);
+            stream.tcp_state(sk, ends, WIRE_TCP_FIN_WAIT1, WIRE_TCP_FIN_WAIT2, WIRE_FLAG_SOCK_DEAD);
+            stream.tcp_state(sk, ends, WIRE_TCP_FIN_WAIT2, WIRE_TCP_CLOSE, WIRE_FLAG_SOCK_DEAD | WIRE_FLAG_SOCK_DONE);
+        }
+        stream.at(second * kSecond).tick();
+    }
+    stream.at(13 * kSecond + 4'000'000).tick(TICK_END);
+    Aggregator aggregator;
+    Diagnosis diagnosis;
+    Pipeline pipeline(aggregator, {.snapshots = &sink,
+                                   .moment = SnapshotMoment::each_interval,
+                                   .contents = {.time_wait_makers = Makers::counted},
+                                   .diagnosis = &diagnosis});
+    CHECK(pipeline.apply(stream.batch()) == ReaderStatus::reads);
+    pipeline.finish();
+    CHECK(sink.frames == 3);
+    REQUIRE(diagnosis.findings().size() == 1);
+    CHECK(diagnosis.findings()[0].rule == "time_wait_flood");
 }

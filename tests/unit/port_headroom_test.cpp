@@ -133,3 +133,28 @@ TEST_CASE("what comes upon a snapshot's heels has no rate", "[port_headroom]") {
     REQUIRE(next.destinations.size() == 1);
     CHECK(next.destinations[0].rate_per_s.value_or(0) == Approx(1).margin(0.02));
 }
+
+TEST_CASE("ports that had run out are told of for a minute, in a verdict for all of its time", "[port_headroom]") {
+    DestinationRow row;
+    row.netns = kHostNetns;
+    row.tuple = kNoPort;
+    row.ports = 90;
+    row.in_use = 1;
+    row.headroom = 89;
+    row.refused = 5;
+    row.first_refused_ns = row.last_refused_ns = 100 * kSecond;
+    Snapshot snapshot;
+    snapshot.destinations = {row};
+    const auto found_at = [&snapshot](std::uint64_t second, std::uint64_t interval_s) {
+        snapshot.ktime_ns = second * kSecond;
+        snapshot.interval_ns = interval_s * kSecond;
+        Diagnosis diagnosis;
+        diagnosis.look(snapshot);
+        return diagnosis.findings().size();
+    };
+    CHECK(found_at(101, 1) == 1);
+    CHECK(found_at(159, 1) == 1);
+    CHECK(found_at(170, 1) == 0);
+    CHECK(found_at(400, 350) == 1);
+    CHECK(found_at(400, 250) == 0);
+}

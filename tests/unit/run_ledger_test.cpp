@@ -234,6 +234,15 @@ TEST_CASE("what lost events could change is undecided, what they could not is de
     CHECK(outcome_after("lost == 5", {{"tcp_state", 5}}) == AssertionOutcome::passed);
     CHECK(outcome_after("lost{class=fd_*} == 0", {{"tcp_state", 5}}) == AssertionOutcome::passed);
     CHECK(after_ten_connects("connects.count < 12", {{"tcp_state", 5}}).up_to == 15);
+    const auto peak = [](std::map<std::string, std::uint64_t> lost) {
+        Book book({"fds.peak < 1000"});
+        book.ledger.look(tick(2, {process(kApp, "app", 10)}), {});
+        book.ledger.write(exit_of(kApp, "app", 10));
+        return book.close(10, std::move(lost)).assertions[0].outcome;
+    };
+    CHECK(peak({}) == AssertionOutcome::passed);
+    CHECK(peak({{"fd_open", 5000}}) == AssertionOutcome::undecided);
+    CHECK(peak({{"skipped:fd_syscall_exit_raw", 3}}) == AssertionOutcome::undecided);
 }
 
 TEST_CASE("what this kernel does not show is not known", "[run_ledger]") {
@@ -290,10 +299,11 @@ TEST_CASE("a forecast from a moment's rate does not count; what has come to pass
     flood.subject = "app";
     flood.severity = Severity::critical;
     flood.evidence = {{"overflows", std::uint64_t{0}}};
-    Book early;
+    Book early({"findings == 0"});
     early.ledger.look(tick(2), {&flood, 1});
     const RunOutcome lowered = early.close();
     CHECK_FALSE(lowered.has_grave_finding());
+    CHECK(lowered.assertions[0].outcome == AssertionOutcome::passed);
     CHECK(lowered.findings[0].lowered == "it is a forecast from 1.0s only");
 
     Book late;
@@ -334,4 +344,15 @@ TEST_CASE("the exit code is the command's own unless there is a finding or a fai
     CHECK(outcome.verdict_code() == 0);
     outcome.assertions.push_back({});
     CHECK(outcome.verdict_code() == 3);
+}
+
+TEST_CASE("a late event of a process that is known no more does not let it live on", "[run_ledger]") {
+    Book book;
+    book.ledger.write(time_wait(kApp, "app"));
+    book.ledger.look(tick(2), {});
+    book.ledger.look(tick(3), {});
+    const RunOutcome outcome = book.close();
+    REQUIRE(outcome.processes.size() == 1);
+    CHECK_FALSE(outcome.processes[0].alive);
+    CHECK(outcome.processes[0].time_wait_made == 1);
 }

@@ -88,3 +88,12 @@ TEST_CASE("joined cells keep lowest and highest in the order in which they came"
     CHECK(both.last == 3);
     CHECK(both.low_came_first);
 }
+
+TEST_CASE("of a run of two intervals the end is part of the last tick, and ticks that get denser are whole", "[timeline]") {
+    Timeline timeline;
+    CHECK(timeline.advance(100 * kSecond, false) == Timeline::Step::whole);
+    CHECK(timeline.advance(101 * kSecond, false) == Timeline::Step::whole);
+    CHECK(timeline.advance(101 * kSecond + 40'000'000, false) == Timeline::Step::part);
+    CHECK(timeline.advance(101 * kSecond + 80'000'000, false) == Timeline::Step::whole);
+    CHECK(timeline.advance(101 * kSecond + 120'000'000, false) == Timeline::Step::whole);
+}

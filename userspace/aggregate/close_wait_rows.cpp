@@ -2,6 +2,7 @@
 // Who leaves connections open that the peer has closed.
 #include <algorithm>
 #include <map>
+#include <span>
 
 #include "aggregate/snapshot_rows.h"
 
@@ -12,7 +13,7 @@ constexpr std::size_t kMostFds = 8;
 
 using Ways = std::map<std::uint64_t, std::uint64_t>;  // how many were opened by each
 
-void add(CloseWaitRow& row, Ways& ways, const Model& model, const SocketEntry& socket) {
+void add(CloseWaitRow& row, Ways& ways, const Model& model, const SocketEntry& socket, std::uint32_t holder) {
     ++row.sockets;
     const std::uint64_t now = model.run.now_ns;
     row.ages_ns.push_back(now > socket.changed_ns ? now - socket.changed_ns : 0);
@@ -24,8 +25,18 @@ void add(CloseWaitRow& row, Ways& ways, const Model& model, const SocketEntry& s
     for (const Holding& holding : model.holders.of(socket.sk)) {
         if (holding.tgid != row.owner.pid) continue;
         if (row.fds.size() < kMostFds) row.fds.push_back(holding.fd);
-        if (const std::uint64_t way = model.openers.way_of_descriptor(socket.owner, holding.fd); way != 0) ++ways[way];
+        if (const std::uint64_t way = model.openers.way_of_descriptor(holder, holding.fd); way != 0) ++ways[way];
     }
+}
+
+// Whoever accepted it may have given it away, to a child or over a UNIX socket: then the oldest of those that hold it.
+std::uint32_t holder_of(const Model& model, const SocketEntry& socket) {
+    const std::span<const Holding> holdings = model.holders.of(socket.sk);
+    const std::uint32_t owner = socket.owner;
+    const auto is_owners = [&](const Holding& holding) { return holding.tgid == model.processes.at(owner).tgid; };
+    if (holdings.empty() || (owner != ProcessTable::kNone && std::ranges::any_of(holdings, is_owners))) return owner;
+    const std::uint32_t holder = model.processes.find(holdings.front().tgid);
+    return holder != ProcessTable::kNone ? holder : owner;
 }
 
 }  // namespace
@@ -35,12 +46,13 @@ std::vector<CloseWaitRow> close_wait_rows(Model& model, const RowFilter& filter,
     std::map<std::uint32_t, Ways> opened;
     model.sockets.for_each([&](std::uint32_t, const SocketEntry& socket) {
         if (!socket.is_tcp() || socket.state != WIRE_TCP_CLOSE_WAIT || socket.is(kFileGone)) return;
-        const Process* owner = socket.owner == ProcessTable::kNone ? nullptr : &model.processes.at(socket.owner);
+        const std::uint32_t holder = holder_of(model, socket);
+        const Process* owner = holder == ProcessTable::kNone ? nullptr : &model.processes.at(holder);
         if (owner != nullptr && owner->tgid == model.run.self_tgid) return;
         if (!filter.takes(socket, owner)) return;
-        CloseWaitRow& row = by_owner[socket.owner];
+        CloseWaitRow& row = by_owner[holder];
         if (owner != nullptr) row.owner = {.pid = owner->tgid, .tid = 0, .comm = owner->comm};
-        add(row, opened[socket.owner], model, socket);
+        add(row, opened[holder], model, socket, holder);
     });
     std::vector<CloseWaitRow> rows;
     for (auto& [index, row] : by_owner) {

@@ -94,7 +94,12 @@ void add_connects(Snapshot& snapshot, Model& model, const RowFilter& filter, Sam
             entry.established_before = entry.established;
             entry.failed_before = failed;
         }
-        if (!filter.takes(row) || (entry.pid != 0 && entry.pid == model.run.self_tgid)) return;
+        if (entry.pid != 0 && entry.pid == model.run.self_tgid) return;
+        if (!filter.takes(row)) {
+            // Some of these may be asked for, and are not told apart any more.
+            if (row.of != ConnectRow::Of::process && filter.names_pids()) snapshot.connects_uncertain += row.attempts;
+            return;
+        }
         row.latency = latency_of(entry.latency);
         add(snapshot.connects_total, row);
         all.merge(entry.latency);
@@ -102,7 +107,7 @@ void add_connects(Snapshot& snapshot, Model& model, const RowFilter& filter, Sam
     });
     snapshot.connects_total.latency = latency_of(all);
     std::ranges::sort(snapshot.connects, more);
-    snapshot.connects_uncertain = model.connects.unheard();
+    snapshot.connects_uncertain += model.connects.unheard();
     for (const auto& [loss_class, count] : model.run.lost) {
         if (may_tell_of_connects(loss_class)) snapshot.connects_uncertain += count;
     }

@@ -64,6 +64,7 @@ std::vector<DestinationRow> destination_rows(Model& model, const RowFilter& filt
         row.time_wait = destination.time_wait;
         row.refused = destination.refused;
         row.first_refused_ns = destination.first_refused_ns;
+        row.last_refused_ns = destination.last_refused_ns;
         row.first_refused = {.pid = destination.first_refused_pid, .tid = 0, .comm = destination.first_refused_comm};
         const HostLimits limits = model.limits_in(row.netns);
         row.ports = ephemeral_ports(limits);

@@ -21,7 +21,7 @@ struct Destination {
     bool sampled = false;                                                     // the previous are real
     socket_tuple tuple{};                                                     // lport 0
     // Connects that found no port (EADDRNOTAVAIL), and the first of them.
-    std::uint64_t refused = 0, first_refused_ns = 0;
+    std::uint64_t refused = 0, first_refused_ns = 0, last_refused_ns = 0;
     std::uint32_t first_refused_pid = 0;
     Comm first_refused_comm{};
     // Where nothing but samples tells: who was last seen to hold a connection there, in which of its lives, and when

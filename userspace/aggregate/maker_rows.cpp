@@ -61,8 +61,11 @@ std::vector<TimeWaitMakerRow> time_wait_maker_rows(Model& model, const RowFilter
         row.entered = maker.entered;
         row.closed_by_both = maker.closed_by_both;
         row.rate_per_s = rate_of(maker);
-        if (samples == Samples::taken) maker.entered_before = maker.entered;
         const bool idle = row.time_wait.value_or(0) == 0 && row.rate_per_s.value_or(0) == 0;
+        if (samples == Samples::taken) {
+            maker.entered_before = maker.entered;
+            maker.idle = idle && row.rate_per_s.has_value();
+        }
         if (idle || !filter.takes(row)) return;
         std::erase_if(row.shares, [&](const TimeWaitShareRow& share) {
             const bool none = share.time_wait.value_or(0) == 0 && share.rate_per_s.value_or(0) == 0;

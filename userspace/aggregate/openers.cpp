@@ -133,7 +133,6 @@ void Openers::frame(const stack_frame_event& record) {
                                 .source = std::string(text_in(record.source)),
                                 .build_id = std::string(text_in(record.build_id)),
                                 .line = record.line,
-                                .address = record.address,
                                 .offset = record.offset};
 }
 

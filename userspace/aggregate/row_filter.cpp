@@ -85,7 +85,11 @@ bool RowFilter::takes(const ConnectRow& row) const {
     event.socket = {0, row.netns, row.remote};
     event.owner.pid = row.pid;
     event.owner.comm = row.comm;
-    return matches(*connects_, event, {row.cgroup, row.container});
+    if (row.of == ConnectRow::Of::process || !connects_->follow) return matches(*connects_, event, {row.cgroup, row.container});
+    // Of several that have ended: where processes are followed, nothing of others has come.
+    Filter any_pid = *connects_;
+    any_pid.pids.clear();
+    return matches(any_pid, event, {row.cgroup, row.container});
 }
 
 bool RowFilter::takes(const TimeWaitMakerRow& row) const {

@@ -17,6 +17,7 @@ public:
     // filter null: everything passes. `followed`: see SnapshotBuilder.
     RowFilter(const Filter* filter, const Filter& followed);
 
+    [[nodiscard]] bool names_pids() const { return connects_ && !connects_->pids.empty(); }
     [[nodiscard]] bool names_netns() const { return sockets_ && !sockets_->netns.empty(); }
     [[nodiscard]] bool takes_netns(std::uint32_t netns) const;
     [[nodiscard]] bool takes(const Process& process) const;

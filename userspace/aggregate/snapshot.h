@@ -142,7 +142,7 @@ struct DestinationRow {
     std::optional<double> exhausted_in_s;  // absent: not in sight
     // Connects that found no port (EADDRNOTAVAIL) since the destination is known, and the first of them.
     std::uint64_t refused = 0;
-    std::uint64_t first_refused_ns = 0;  // ktime; 0: none
+    std::uint64_t first_refused_ns = 0, last_refused_ns = 0;  // ktime; 0: none
     Owner first_refused{};
 };
 
@@ -210,7 +210,7 @@ struct CloseWaitRow {
 struct FrameRow {
     std::string function, module, source, build_id;
     std::uint32_t line = 0;
-    std::uint64_t address = 0, offset = 0;
+    std::uint64_t offset = 0;
 };
 
 struct WayRow {

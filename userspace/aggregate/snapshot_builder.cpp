@@ -2,6 +2,7 @@
 // The whole and its order; rows of one kind are filled in by the functions of snapshot_rows.h.
 #include "aggregate/snapshot_builder.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "aggregate/blind_spots.h"
@@ -21,6 +22,8 @@ Activity difference(const Activity& now, const Activity& before) {
     return difference;
 }
 
+constexpr std::uint64_t kMostTooSoonNs = 50'000'000;
+
 // What is the host's alone stays.
 void narrow(HostLimits& limits, const HostLimits& of_netns) {
     const std::uint64_t open = limits.files_open, most = limits.files_max;
@@ -38,7 +41,8 @@ Snapshot SnapshotBuilder::build(Model& model, const SnapshotContents& contents, 
     // millisecond would be a thousand a second.
     const std::uint64_t since_base_ns = has_previous_ && run.now_ns > previous_ns_ ? run.now_ns - previous_ns_ : 0;
     const bool counts_from_first = contents.base == RateBase::first_snapshot;
-    const bool keeps_base = has_previous_ && (counts_from_first || since_base_ns < previous_interval_ns_ / 2);
+    const bool comes_too_soon = since_base_ns < std::min(previous_interval_ns_ / 10, kMostTooSoonNs);
+    const bool keeps_base = has_previous_ && (counts_from_first || comes_too_soon);
     const bool has_rates = counts_from_first || !keeps_base;
     Snapshot snapshot;
     snapshot.ktime_ns = run.now_ns;
@@ -50,9 +54,10 @@ Snapshot SnapshotBuilder::build(Model& model, const SnapshotContents& contents, 
     snapshot.time_wait_exact = run.time_wait_exact;
     const bool births_told = model.sampled() || run.features.has(Feature::time_wait);
     const bool all_told = births_told && !run.features.has(Feature::filtered);
-    std::map<std::uint32_t, std::uint64_t> overflows;  // by namespace
+    std::map<std::uint32_t, Activity> counted = model.namespaces.ended();  // by namespace, whatever the filter
     std::optional<std::uint64_t> oldest_ns, youngest_ns;  // since tables were read: of those with sockets, of the others
     for (const NetnsRow& row : model.namespaces.rows()) {
+        if (row.in_use) counted[row.netns] += row.activity;
         if (!row.in_use || !filter.takes_netns(row.netns)) continue;
         if (row.sweeps[SWEEP_TCP].failed) snapshot.netns_unread.push_back(row.netns);
         // One without sockets may have gone with its namespace, and is read no more.
@@ -73,13 +78,6 @@ Snapshot SnapshotBuilder::build(Model& model, const SnapshotContents& contents, 
             of_netns[state] += counts[state];
             snapshot.tcp_states[state] += counts[state];
         }
-        snapshot.total += row.activity;
-        if (const std::uint64_t skipped = row.activity.time_wait_overflows; skipped != 0) {
-            overflows.emplace(row.netns, skipped);
-            const auto before = previous_overflows_.find(row.netns);
-            const std::uint64_t fresh = since(skipped, before != previous_overflows_.end() ? before->second : 0);
-            if (fresh != 0) snapshot.time_wait_overflows_by_netns.emplace(row.netns, fresh);
-        }
         if (const std::optional<MinisockCheck>& check = row.minisocks.check(); all_told && check.has_value())
             add_check(snapshot.minisocks, *check);
     }
@@ -87,20 +85,30 @@ Snapshot SnapshotBuilder::build(Model& model, const SnapshotContents& contents, 
     const std::uint32_t only = run.host_netns != 0 ? filter.only_netns().value_or(run.host_netns) : 0;
     if (only != run.host_netns && !snapshot.limits_by_netns.contains(only)) narrow(snapshot.limits, HostLimits{});
     snapshot.tables_age_ns = oldest_ns.has_value() ? oldest_ns : youngest_ns;
-    // What those counted that are gone.
-    for (const auto& [netns, activity] : model.namespaces.ended())
-        if (filter.names_netns() && filter.takes_netns(netns)) snapshot.total += activity;
+    for (const auto& [netns, activity] : counted) {
+        if (!filter.takes_netns(netns)) continue;
+        const auto before = previous_by_netns_.find(netns);
+        const Activity delta = difference(activity, before != previous_by_netns_.end() ? before->second : Activity());
+        snapshot.total += activity;
+        snapshot.delta += delta;
+        if (delta.time_wait_overflows != 0)
+            snapshot.time_wait_overflows_by_netns.emplace(netns, delta.time_wait_overflows);
+    }
     for (const auto& [found, refusal] : model.namespaces.refusals())
         if (filter.takes_netns(found.first))
             snapshot.netns_refused.push_back({.netns = found.first, .name = found.second, .error = refusal.error});
     // Namespaces that are gone are forgotten; what they held counts on in the whole.
     if (!filter.names_netns()) {
         snapshot.total = model.total;
+        snapshot.delta = difference(model.total, previous_total_);
         if (const std::optional<MinisockCheck>& gone = model.namespaces.gone(); all_told && gone.has_value())
             add_check(snapshot.minisocks, *gone);
     }
     // The kernel's counter is read in our own namespace only.
-    snapshot.total.listen_overflows = filter.takes_netns(run.host_netns) ? model.total.listen_overflows : 0;
+    const bool takes_ours = filter.takes_netns(run.host_netns);
+    snapshot.total.listen_overflows = takes_ours ? model.total.listen_overflows : 0;
+    snapshot.delta.listen_overflows =
+        takes_ours ? since(model.total.listen_overflows, previous_total_.listen_overflows) : 0;
     snapshot.time_wait = {.existed = snapshot.total.time_wait_existed,
                           .entered = snapshot.total.time_wait_entered,
                           .left = snapshot.total.time_wait_left};
@@ -127,15 +135,14 @@ Snapshot SnapshotBuilder::build(Model& model, const SnapshotContents& contents, 
         snapshot.socket_choice = list.choice;
         snapshot.socket_candidates = list.candidates;
     }
-    snapshot.delta = difference(snapshot.total, previous_total_);
     snapshot.lost.insert(run.lost.begin(), run.lost.end());
     snapshot.drift = model.drift;
     snapshot.self = run.self;
     if (keeps_base) return snapshot;
     // Deltas count from the first snapshot on; makers do, too.
     if (!has_previous_) model.time_wait_makers.restart();
-    previous_total_ = snapshot.total;
-    previous_overflows_ = std::move(overflows);
+    previous_total_ = model.total;
+    previous_by_netns_ = std::move(counted);
     previous_ns_ = run.now_ns;
     previous_interval_ns_ = since_base_ns;
     has_previous_ = true;

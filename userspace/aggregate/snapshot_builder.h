@@ -19,7 +19,7 @@ public:
 
 private:
     Activity previous_total_;
-    std::map<std::uint32_t, std::uint64_t> previous_overflows_;  // of TIME_WAIT, by namespace
+    std::map<std::uint32_t, Activity> previous_by_netns_;
     std::map<std::string, std::uint64_t> previous_descriptors_;  // by container
     std::uint64_t previous_ns_ = 0, previous_interval_ns_ = 0;
     bool has_previous_ = false;

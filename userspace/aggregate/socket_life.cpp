@@ -103,6 +103,7 @@ void SocketLife::count_refused(const SocketEntry& socket, std::uint64_t ktime_ns
     const std::uint32_t index = model_.destinations.find(socket.netns, socket.tuple);
     if (index == Destinations::kNone) return;
     Destination& destination = model_.destinations.at(index);
+    destination.last_refused_ns = ktime_ns;
     if (destination.refused++ != 0) return;
     destination.first_refused_ns = ktime_ns;
     if (socket.owner == ProcessTable::kNone) return;

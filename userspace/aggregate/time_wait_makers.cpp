@@ -74,7 +74,7 @@ std::uint32_t TimeWaitMakers::find(const Key& key, std::uint32_t hash) const {
     });
 }
 
-TimeWaitMakers::Found TimeWaitMakers::at(const SocketEntry& socket, const ProcessTable& processes) {
+TimeWaitMakers::Found TimeWaitMakers::at(const SocketEntry& socket, const ProcessTable& processes, bool makes_room) {
     const Process& owner = processes.at(socket.owner);
     const socket_tuple service = service_of(socket);
     const bool unread = owner.cgroup.empty() && owner.alive && socket.owner != ProcessTable::kNone;
@@ -88,7 +88,7 @@ TimeWaitMakers::Found TimeWaitMakers::at(const SocketEntry& socket, const Proces
     const std::uint32_t hash = key.hash();
     std::uint32_t index = find(key, hash);
     if (index == HashIndex::kNone) {
-        if (free_.empty() && pool_.size() > kMostMakers) evict_idle();
+        if (makes_room && free_.empty() && pool_.size() > kMostMakers) forget_idle();
         if (free_.empty() && pool_.size() > kMostMakers) {
             pool_[kOthers].comm = Comm("~other");
             pool_[kOthers].exists = true;
@@ -118,7 +118,7 @@ TimeWaitMakers::Found TimeWaitMakers::at(const SocketEntry& socket, const Proces
 }
 
 void TimeWaitMakers::entered(const SocketEntry& socket, const ProcessTable& processes) {
-    const auto [maker, share] = at(socket, processes);
+    const auto [maker, share] = at(socket, processes, true);
     const std::uint64_t by_both = socket.closed_by() == ClosedBy::both ? 1 : 0;
     ++maker.entered;
     maker.closed_by_both += by_both;
@@ -128,28 +128,25 @@ void TimeWaitMakers::entered(const SocketEntry& socket, const ProcessTable& proc
 }
 
 void TimeWaitMakers::count_present(const SocketEntry& socket, const ProcessTable& processes) {
-    const auto [maker, share] = at(socket, processes);
+    const auto [maker, share] = at(socket, processes, false);
     ++maker.present;
     if (share != nullptr) ++share->present;
 }
 
-void TimeWaitMakers::evict_idle() {
-    if (!may_evict_) return;
-    may_evict_ = false;
+void TimeWaitMakers::forget_idle() {
+    if (!may_forget_) return;
+    may_forget_ = false;
     for (std::uint32_t index = kOthers + 1; index < pool_.size(); ++index) {
         TimeWaitMaker& maker = pool_[index];
-        if (!maker.exists || maker.process != 0 || maker.present != 0 || maker.entered != maker.entered_before) continue;
+        if (!maker.exists || !maker.idle || maker.process != 0 || maker.entered != maker.entered_before) continue;
         index_.erase(key_of(maker).hash(), index);
-        pool_[kOthers].comm = Comm("~other");
-        pool_[kOthers].exists = true;
-        add_counts(pool_[kOthers], maker);
         maker = TimeWaitMaker{};
         free_.push_back(index);
     }
 }
 
 void TimeWaitMakers::settle(const ProcessTable& processes) {
-    may_evict_ = true;
+    may_forget_ = true;
     if (unsettled_ == 0) return;
     for (std::uint32_t index = kOthers + 1; index < pool_.size(); ++index) {
         TimeWaitMaker& maker = pool_[index];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // TimeWaitMakers: who makes TIME_WAIT toward which service: processes of one name and cgroup (so of one container) are
 // one maker for each address and port, in each network namespace, that they connect to or accept at. A process whose
-// cgroup has not been read yet is a maker of its own until settle(). Bounded: past its limit the idle ones, and where there
-// are none the newest, go to one row.
+// cgroup has not been read yet is a maker of its own until settle(). Bounded: past its limit idle ones are forgotten, and
+// where there are none the newest go to one row.
 #pragma once
 
 #include <array>
@@ -38,6 +38,7 @@ struct TimeWaitMaker {
     std::uint64_t entered_before = 0;     // at the snapshot that rates are measured against
     std::uint64_t closed_by_both = 0;     // of those that entered; the others were closed by this end
     std::uint64_t present = 0;            // as of the last count_present()
+    bool idle = false;                    // it made none between the last two snapshots, and had none
 };
 
 class TimeWaitMakers {
@@ -86,16 +87,16 @@ private:
         [[nodiscard]] std::uint32_t hash() const;
     };
     static Key key_of(const TimeWaitMaker& maker);
-    Found at(const SocketEntry& socket, const ProcessTable& processes);
-    // Makes room in a full pool: those that have made none since the last snapshot go to all others.
-    void evict_idle();
+    Found at(const SocketEntry& socket, const ProcessTable& processes, bool makes_room);
+    // Makes room in a full pool.
+    void forget_idle();
     [[nodiscard]] std::uint32_t find(const Key& key, std::uint32_t hash) const;
 
     std::vector<TimeWaitMaker> pool_;
     std::vector<std::uint32_t> free_;
     HashIndex index_;
     std::size_t unsettled_ = 0;  // makers with a process to learn of
-    bool may_evict_ = true;      // once between two snapshots
+    bool may_forget_ = true;     // once between two snapshots
 };
 
 }  // namespace sockeye

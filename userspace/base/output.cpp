@@ -96,7 +96,10 @@ bool Output::flush() {
     while (done < used_) {
         if (done == line_end) line_end = done + piece_bytes(done);
         if (can_block_ && !wait_writable()) return drop(done);
-        const ssize_t written = ::write(fd_, buffer_.data() + done, line_end - done);
+        // A longer line goes in as many writes as it takes: one of more than PIPE_BUF would not come back before a reader
+        // that has stalled reads on, and nobody could stop us.
+        const std::size_t bytes = can_block_ ? std::min<std::size_t>(line_end - done, PIPE_BUF) : line_end - done;
+        const ssize_t written = ::write(fd_, buffer_.data() + done, bytes);
         if (written >= 0) {
             done += static_cast<std::size_t>(written);
             continue;

@@ -91,7 +91,7 @@ int execute(Start& start) {
     } while (got < 0 && errno == EINTR);
     if (got != 1) _exit(0);
     int error = start.user.has_value() ? become(*start.user) : 0;
-    std::signal(SIGPIPE, SIG_DFL);
+    std::signal(SIGPIPE, inherited_pipe_handler);
     std::signal(SIGCHLD, start.on_child_end);
     sigprocmask(SIG_SETMASK, &start.mask, nullptr);
     if (error == 0) error = execute(start);

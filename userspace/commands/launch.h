@@ -4,6 +4,7 @@
 // signal mask and dispositions are as they were before sockeye changed them.
 #pragma once
 
+#include <csignal>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -28,6 +29,9 @@ Result<UserIdentity> find_user(const std::string& name);
 
 // The file that `word` runs, by PATH. Errors: exit code 127 (there is none) or 126 (it is not executable).
 Result<std::string> find_program(const std::string& word);
+
+// What SIGPIPE did when we were started; main() ignores it, and a command that we start gets it back.
+inline void (*inherited_pipe_handler)(int) = SIG_DFL;
 
 enum class Orphans : std::uint8_t { left_alone, adopted };
 

@@ -8,7 +8,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <vector>
@@ -66,9 +65,14 @@ Result<void> write_report(const std::string& path, std::string_view page) {
         if (!fd.valid()) return Error(fmt::format("{}: cannot write: {}", path, std::strerror(errno)));
         return write_all(fd.get(), page, path);
     }
-    std::string beside = path + ".XXXXXX";
-    UniqueFd fd(::mkostemp(beside.data(), O_CLOEXEC));
-    if (!fd.valid() || ::fchmod(fd.get(), 0644) != 0) return Error(fmt::format("{}: cannot write: {}", path, std::strerror(errno)));
+    // A name that nobody has: what stands there is somebody's.
+    std::string beside;
+    UniqueFd fd;
+    for (int nth = 0; nth < 100 && !fd.valid() && (nth == 0 || errno == EEXIST); ++nth) {
+        beside = fmt::format("{}.{}-{}.new", path, ::getpid(), nth);
+        fd = UniqueFd(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    }
+    if (!fd.valid()) return Error(fmt::format("{}: cannot write: {}", path, std::strerror(errno)));
     Result<void> written = write_all(fd.get(), page, path);
     fd = UniqueFd();
     if (written && ::rename(beside.c_str(), path.c_str()) != 0)

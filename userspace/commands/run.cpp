@@ -135,7 +135,8 @@ private:
         if (!command_ || !command_->released() || command_->ended()) {
             end_with(RunEnd::interrupted);
             loop_.stop();
-        } else if (info.ssi_code != SI_KERNEL) {
+        } else if (info.ssi_code != SI_KERNEL || info.ssi_signo == SIGHUP) {
+            // But a terminal that goes away tells the leader of its session alone.
             command_->signal(static_cast<int>(info.ssi_signo));
         }
     }

@@ -142,7 +142,8 @@ Result<void> Session::start_timers() {
 }
 
 Result<void> Session::finish() {
-    if (reader_gone_) return {};
+    // Nobody looks any more; a recording that was begun meanwhile is ended all the same.
+    if (reader_gone_) return late_recording_.has_value() ? stop_recording() : Result<void>();
     held_up_ns_ = 0;
     const std::uint64_t reserved = source_->reserved();
     do {

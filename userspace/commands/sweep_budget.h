@@ -4,6 +4,7 @@
 // never slow the host down.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 namespace sockeye {
@@ -14,7 +15,8 @@ public:
 
     [[nodiscard]] bool allows(std::uint64_t now_ns) const { return now_ns >= next_ns_; }
     void spent(std::uint64_t begin_ns, std::uint64_t end_ns) {
-        next_ns_ = end_ns + (end_ns - begin_ns) * (kShare - 1);
+        // A second look before the first one's time has passed is paid for on top of it.
+        next_ns_ = std::max(next_ns_, end_ns) + (end_ns - begin_ns) * (kShare - 1);
     }
 
 private:

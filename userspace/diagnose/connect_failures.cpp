@@ -54,12 +54,15 @@ Recent recent_of(const ConnectRow& row, const History& history) {
 
 // Whoever reaches the same port at another address has tried several, as resolvers give them (RFC 8305, happy
 // eyeballs), and needs only one: ::1 refused and 127.0.0.1 taken, or the slower attempt given up.
-bool has_fallen_back(const ConnectRow& row, const Recent& recent, const Snapshot& now, const History& history) {
-    return std::ranges::any_of(now.connects, [&](const ConnectRow& other) {
-        if (&other == &row || other.pid != row.pid || other.comm != row.comm || other.netns != row.netns) return false;
-        if (other.remote.rport != row.remote.rport || other.of != row.of) return false;
-        return recent_of(other, history).established * 2 >= recent.failures();
-    });
+bool has_fallen_back(const ConnectRow& row, const Recent& recent, const Snapshot& now,
+                     const std::vector<std::uint64_t>& established) {
+    for (std::size_t at = 0; at < now.connects.size(); ++at) {
+        const ConnectRow& other = now.connects[at];
+        if (&other == &row || other.pid != row.pid || other.comm != row.comm || other.netns != row.netns) continue;
+        if (other.remote.rport != row.remote.rport || other.of != row.of) continue;
+        if (established[at] * 2 >= recent.failures()) return true;
+    }
+    return false;
 }
 
 std::string advice_for(std::string_view error, const std::string& destination, const socket_tuple& remote) {
@@ -133,13 +136,20 @@ Finding finding_of(const ConnectRow& row, const Recent& recent, double share) {
 }  // namespace
 
 void diagnose_connect_failures(const Snapshot& now, const History& history, std::vector<Finding>& findings) {
+    std::vector<std::uint64_t> established;  // of each row, recently; filled in when it is asked for
+    const auto fill = [&] {
+        established.reserve(now.connects.size());
+        for (const ConnectRow& row : now.connects) established.push_back(recent_of(row, history).established);
+    };
     for (const ConnectRow& row : now.connects) {
         if (row.of == ConnectRow::Of::others || row.failed_count() < kLeastFailures) continue;
         const Recent recent = recent_of(row, history);
         const std::uint64_t failures = recent.failures();
         if (failures < kLeastFailures) continue;
         const double share = static_cast<double>(failures) / static_cast<double>(failures + recent.established);
-        if (share < kLeastShare || has_fallen_back(row, recent, now, history)) continue;
+        if (share < kLeastShare) continue;
+        if (established.empty()) fill();
+        if (has_fallen_back(row, recent, now, established)) continue;
         findings.push_back(finding_of(row, recent, share));
     }
 }

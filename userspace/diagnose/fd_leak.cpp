@@ -145,7 +145,7 @@ std::size_t way_that_grew(const Snapshot& now, const FdJudgements& judged, std::
     double most = gained / 2;
     for (std::size_t at = 0; at < now.openers.size(); ++at) {
         const OpenerRow& row = now.openers[at];
-        if (row.pid != pid || row.growth.empty()) continue;
+        if (row.pid != pid || !row.alive || row.growth.empty()) continue;
         const double gain = static_cast<double>(row.open) - static_cast<double>(row.growth.front().open);
         if (gain < most || judged.openers[at].growth.shape == Shape::swinging) continue;
         most = gain;
@@ -175,7 +175,8 @@ FdJudgements judge_descriptors(const Snapshot& snapshot, const History& history)
     }
     judged.openers.reserve(snapshot.openers.size());
     for (const OpenerRow& row : snapshot.openers) {
-        const auto process = judged.processes.find(row.pid);
+        // The number of one that has ended may be another's by now.
+        const auto process = row.alive ? judged.processes.find(row.pid) : judged.processes.end();
         const bool known = process != judged.processes.end();
         const LeakJudgement& judgement =
             judged.openers.emplace_back(judge_leak(row, known ? process->second.emfile_in_s : std::nullopt));
@@ -198,12 +199,12 @@ void diagnose_fd_leak(const Snapshot& now, const History& history, std::vector<F
     for (std::size_t at = 0; at < now.openers.size(); ++at) {
         const OpenerRow& row = now.openers[at];
         if (!is_worth_telling(row) || judged.openers[at].confidence < Confidence::medium) continue;
-        const auto trend = judged.processes.find(row.pid);
+        const auto trend = row.alive ? judged.processes.find(row.pid) : judged.processes.end();
         const std::optional<Judged> process =
             trend != judged.processes.end() ? std::optional(Judged{*rows.at(row.pid), trend->second}) : std::nullopt;
         findings.push_back(of_way(row, row.way.has_value() ? &now.ways[*row.way] : nullptr, judged.openers[at],
                                   process.has_value() ? &*process : nullptr));
-        told.insert(row.pid);
+        if (row.alive) told.insert(row.pid);
     }
     for (const ProcessRow& row : now.processes) {
         const auto trend = judged.processes.find(row.pid);

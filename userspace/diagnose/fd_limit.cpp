@@ -79,11 +79,12 @@ Finding full_table(const ProcessRow& row) {
 }  // namespace
 
 void diagnose_fd_limit(const Snapshot& now, const History&, std::vector<Finding>& findings) {
-    for (const RefusalRow& row : now.refusals) findings.push_back(finding_of(row, now));
+    for (const RefusalRow& row : now.refusals)
+        if (is_recent(row.last_ns, now)) findings.push_back(finding_of(row, now));
     for (const ProcessRow& row : now.processes) {
         if (row.alive && row.fds.table_of == 0 && is_full(row.fds)) {
-            const bool told = std::ranges::any_of(now.refusals, [&row](const RefusalRow& refusal) {
-                return refusal.pid == row.pid && refusal.error == EMFILE;
+            const bool told = std::ranges::any_of(now.refusals, [&](const RefusalRow& refusal) {
+                return refusal.pid == row.pid && refusal.error == EMFILE && is_recent(refusal.last_ns, now);
             });
             if (!told) findings.push_back(full_table(row));
         }

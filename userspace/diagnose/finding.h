@@ -3,12 +3,14 @@
 // make findings from snapshots; every output shows them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "aggregate/snapshot.h"
 #include "events/event.h"
 
 namespace sockeye {
@@ -27,6 +29,12 @@ struct Evidence {
     std::string name;  // a key of JSON, with its unit as INTERFACE's fields have: rate_per_s, exhausted_in_s
     EvidenceValue value;
 };
+
+// What has come to pass is told of for a minute, and in a verdict on a longer time for all of that.
+inline bool is_recent(std::uint64_t happened_ns, const Snapshot& now) {
+    constexpr std::uint64_t kMinuteNs = 60'000'000'000;
+    return happened_ns + std::max(now.interval_ns, kMinuteNs) >= now.ktime_ns;
+}
 
 struct Finding {
     std::string_view rule;  // a name that never changes: time_wait_flood

@@ -96,22 +96,61 @@ History::ConnectsKey History::key_of(const ConnectRow& row) {
     return {row.pid, std::string(row.comm.view()), row.cgroup, row.netns, remote};
 }
 
+// What windows hold together: from when on, and how many were there then.
+void History::join(ConnectsWindow& sum, const ConnectsWindow& part) {
+    const auto add = [](Connects& to, const Connects& from) {
+        if (to.ktime_ns == 0 || (from.ktime_ns != 0 && from.ktime_ns < to.ktime_ns)) to.ktime_ns = from.ktime_ns;
+        to.established += from.established;
+        for (const auto& [error, count] : from.failed) to.failed[error] += count;
+    };
+    if (!part.is_new) add(sum.first, part.first);
+    add(sum.second, part.second);
+    sum.is_new = sum.is_new && part.is_new;
+}
+
 void History::add_connects(const Snapshot& snapshot) {
     const std::uint64_t now = snapshot.ktime_ns;
+    bool folded = false;
     for (const ConnectRow& row : snapshot.connects) {
         ConnectsWindow& window = connects_[key_of(row)];
+        folded = folded || window.folds != row.folds;
         const Connects outcomes{.ktime_ns = now, .established = row.established, .failed = row.failed};
-        if (window.folds != row.folds) {
-            window = {.first = outcomes, .second = outcomes, .is_new = false, .folds = row.folds, .seen_ns = 0};
-        } else if (window.seen_ns == 0) {
+        if (window.seen_ns == 0) {
             window.second = outcomes;
-        } else if (now >= window.second.ktime_ns + kConnectsWindowNs) {
+        } else if (window.folds == row.folds && now >= window.second.ktime_ns + kConnectsWindowNs) {
             window.first = std::exchange(window.second, outcomes);
             window.is_new = false;
         }
         window.seen_ns = now;
     }
+    if (folded) take_over_folded(snapshot);
     std::erase_if(connects_, [now](const auto& entry) { return entry.second.seen_ns != now; });
+}
+
+// Rows of processes that have ended are joined into one now and then. Its window begins with what theirs began with: what
+// they had counted before is no news, and what came since is.
+void History::take_over_folded(const Snapshot& snapshot) {
+    using Ended = std::tuple<std::string, std::string, std::uint32_t, std::string>;  // as ConnectsKey, without the pid
+    std::map<Ended, ConnectsWindow> gone;
+    for (const auto& [key, window] : connects_) {
+        if (window.seen_ns == snapshot.ktime_ns) continue;
+        const auto& [pid, comm, cgroup, netns, remote] = key;
+        join(gone[{comm, cgroup, netns, remote}], window);
+    }
+    for (const ConnectRow& row : snapshot.connects) {
+        const ConnectsKey key = key_of(row);
+        ConnectsWindow& window = connects_[key];
+        if (window.folds == row.folds) continue;
+        const bool is_first = window.folds == 0;  // the row itself has come with the fold
+        ConnectsWindow joined;
+        if (!is_first) join(joined, window);
+        const auto& [pid, comm, cgroup, netns, remote] = key;
+        if (const auto part = gone.find({comm, cgroup, netns, remote}); part != gone.end()) join(joined, part->second);
+        joined.folds = row.folds;
+        joined.seen_ns = snapshot.ktime_ns;
+        if (joined.second.ktime_ns == 0) joined.second.ktime_ns = snapshot.ktime_ns;
+        window = std::move(joined);
+    }
 }
 
 const History::Connects* History::connects_before(const ConnectRow& row) const {

@@ -91,6 +91,8 @@ private:
         std::uint32_t folds = 0;  // as in ConnectRow
         std::uint64_t seen_ns = 0;
     };
+    static void join(ConnectsWindow& sum, const ConnectsWindow& part);
+    void take_over_folded(const Snapshot& snapshot);
     struct Descriptors {
         Comm comm;  // a process id that is given to another process begins anew
         Series series;

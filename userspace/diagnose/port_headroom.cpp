@@ -47,7 +47,7 @@ Owner user_of(const DestinationRow& row, const Snapshot& now) {
     return {.pid = most->processes == 1 ? most->pids.back() : 0, .tid = 0, .comm = most->comm};
 }
 
-Finding finding_of(const DestinationRow& row, std::optional<double> exhausted_in_s, const Snapshot& now) {
+Finding finding_of(const DestinationRow& row, std::optional<double> exhausted_in_s, bool was_refused, const Snapshot& now) {
     const EndpointView remote = remote_endpoint(row.tuple);
     const std::string destination = format_endpoint(remote.address, remote.port, remote.family);
     const std::string from = address_or_unknown(local_endpoint(row.tuple));
@@ -60,7 +60,7 @@ Finding finding_of(const DestinationRow& row, std::optional<double> exhausted_in
                         ? fmt::format("the ports from {} to {} run out in {}", from, destination,
                                       format_seconds(*exhausted_in_s))
                         : fmt::format("the ports from {} to {} have run out", from, destination);
-    if (row.refused != 0) {
+    if (was_refused) {
         finding.severity = Severity::critical;
         finding.owner = row.first_refused;
         finding.title = fmt::format("the ports from {} to {} ran out: {} connects failed with EADDRNOTAVAIL, first {} ({})",
@@ -80,7 +80,7 @@ Finding finding_of(const DestinationRow& row, std::optional<double> exhausted_in
         {"exhausted_in_s", exhausted_in_s.has_value() ? EvidenceValue(*exhausted_in_s) : EvidenceValue()},
         {"failed", row.refused},
     };
-    finding.confidence = row.refused != 0 || exhausted_in_s.value_or(1) <= 0 ? 1 : 0.8;
+    finding.confidence = was_refused || exhausted_in_s.value_or(1) <= 0 ? 1 : 0.8;
     finding.advice = advice_for(row);
     return finding;
 }
@@ -97,8 +97,9 @@ bool is_founded(const DestinationRow& row, const Snapshot& now, const History& h
 
 void diagnose_port_headroom(const Snapshot& now, const History& history, std::vector<Finding>& findings) {
     for (const DestinationRow& row : now.destinations) {
-        if (row.refused != 0 || (row.exhausted_in_s.value_or(kSoonS) < kSoonS && is_founded(row, now, history)))
-            findings.push_back(finding_of(row, row.exhausted_in_s, now));
+        const bool was_refused = row.refused != 0 && is_recent(row.last_refused_ns, now);
+        if (was_refused || (row.exhausted_in_s.value_or(kSoonS) < kSoonS && is_founded(row, now, history)))
+            findings.push_back(finding_of(row, row.exhausted_in_s, was_refused, now));
     }
 }
 

@@ -24,9 +24,9 @@ struct Crowd {
     std::uint64_t entered = 0;
     std::optional<std::uint64_t> present = 0;  // absent: not counted
 
-    // Not a burst that may be over.
-    [[nodiscard]] bool lasts() const {
-        return entered >= kLeastTimeWaits && static_cast<double>(entered) >= kLastingS * rate;
+    // Not a burst that may be over. `skipped`: connections there have skipped TIME_WAIT.
+    [[nodiscard]] bool lasts(bool skipped) const {
+        return entered >= kLeastTimeWaits && (skipped || static_cast<double>(entered) >= kLastingS * rate);
     }
     void add(const TimeWaitMakerRow& maker, const TimeWaitOutlook& outlook) {
         makers.push_back(&maker);
@@ -120,6 +120,7 @@ std::string crowd_name(const Crowd& crowd) {
 void look_at_namespace(std::uint32_t netns, Severity severity, const Snapshot& now, const TimeWaitOutlook& outlook,
                        std::vector<Finding>& findings) {
     const double least = kOwnShareOfTimeWait * outlook.in(netns);
+    const bool skipped = overflows_in(netns, now) != 0;
     std::map<CrowdKey, Crowd> crowds;
     Crowd all;
     bool somebody_named = false;
@@ -134,7 +135,7 @@ void look_at_namespace(std::uint32_t netns, Severity severity, const Snapshot& n
     }
     for (const auto& [key, crowd] : crowds) {
         const auto& [comm, container, connects] = key;
-        if (crowd.steady < least || !crowd.lasts() || crowd.makers.size() < 2) continue;
+        if (crowd.steady < least || !crowd.lasts(skipped) || crowd.makers.size() < 2) continue;
         somebody_named = true;
         Finding finding = finding_of(
             netns, crowd, severity,
@@ -144,7 +145,7 @@ void look_at_namespace(std::uint32_t netns, Severity severity, const Snapshot& n
         finding.container = crowd.makers.front()->container;
         findings.push_back(std::move(finding));
     }
-    if (somebody_named || all.makers.empty() || !all.lasts() || all.steady == 0) return;
+    if (somebody_named || all.makers.empty() || !all.lasts(skipped) || all.steady == 0) return;
     findings.push_back(finding_of(
         netns, all, severity, fmt::format("{} everybody", netns),
         fmt::format("{} makers in network namespace {}, none with a tenth of it,", format_count(all.makers.size()), netns),

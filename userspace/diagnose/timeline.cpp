@@ -80,10 +80,14 @@ Timeline::Step Timeline::advance(std::uint64_t ktime_ns, bool torn) {
     const std::uint64_t interval = ktime_ns - end_ns();
     const std::optional<std::uint64_t> usual = usual_interval_ns();
     const double share = usual.has_value() ? static_cast<double>(interval) / static_cast<double>(*usual) : 1;
-    if (share < kPart && !torn) {
+    // Of a run of two intervals the last tick may follow as closely upon the one before.
+    const bool short_one = !usual.has_value() && !intervals_.empty() && static_cast<double>(interval) < kPart * static_cast<double>(intervals_.back());
+    if ((share < kPart || (short_one && !had_short_one_)) && !torn) {
+        had_short_one_ = short_one;
         buckets_.back().end_ns = ktime_ns;
         return Step::part;
     }
+    had_short_one_ = false;
     const bool gap = torn || share > kGap;
     if (!gap) {
         intervals_.push_back(interval);

@@ -77,6 +77,7 @@ private:
     std::vector<Bucket> buckets_;
     std::size_t ticks_each_ = 1, ticks_in_last_ = 0;
     std::deque<std::uint64_t> intervals_;  // the newest, without gaps and parts
+    bool had_short_one_ = false;           // the last was a part of the only interval known
 };
 
 }  // namespace sockeye

@@ -3,6 +3,7 @@
 #include "probes/kernel.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <zlib.h>
 
@@ -62,6 +63,13 @@ Result<KernelCapabilities> KernelCapabilities::ask() {
     if (std::string missing = missing_rights(rights); !missing.empty()) return unsupported(std::move(missing));
     kernel.facts_.can_enter_netns = rights.has(kCapSysAdmin);
 
+    // The kernel's programs see the host's process ids, and everything else here would see others.
+    constexpr ino_t kInitialPidNamespace = 0xeffffffc;  // PROC_PID_INIT_INO, include/linux/proc_ns.h
+    struct stat own {};
+    if (stat("/proc/self/ns/pid", &own) == 0 && own.st_ino != kInitialPidNamespace)
+        return unsupported("this process lives in a pid namespace of its own, where process ids are not the host's: run on the "
+                           "host, or in a container with the host's pid namespace (--pid=host)");
+
     const int error = ring_buffer_errno();
     if (error == EINVAL)
         return unsupported("Linux " + kernel.facts_.release +
@@ -69,7 +77,7 @@ Result<KernelCapabilities> KernelCapabilities::ask() {
     if (error == EPERM)
         return unsupported(
             "bpf() is refused (EPERM) although the capabilities are there: they must hold in the initial user "
-            "namespace, and a container's seccomp profile must allow bpf(); run on the host, or --privileged");
+            "namespace, and a container's seccomp profile must allow bpf(); run on the host, or in a container with --privileged --pid=host");
     if (error != 0)
         return unsupported(std::string("cannot create a BPF ring buffer: ") + strerrorname_np(error) +
                            "; with little locked memory allowed raise it (ulimit -l unlimited)");

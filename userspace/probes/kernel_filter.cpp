@@ -10,6 +10,7 @@
 #include <charconv>
 #include <cstring>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -71,6 +72,16 @@ std::map<std::uint32_t, std::uint32_t> parents() {
     return found;
 }
 
+bool descends(std::uint32_t pid, const std::map<std::uint32_t, std::uint32_t>& tree, const std::set<std::uint32_t>& from) {
+    for (std::size_t depth = 0; depth < tree.size(); ++depth) {
+        const auto up = tree.find(pid);
+        if (up == tree.end() || up->second == 0) return false;
+        if (from.contains(up->second)) return true;
+        pid = up->second;
+    }
+    return false;
+}
+
 }  // namespace
 
 PidFilter pid_filter_of(const Filter& filter) {
@@ -129,16 +140,16 @@ Result<void> fill_kernel_filter(const Filter& filter, sockeye_bpf& skeleton) {
 
 Result<void> add_descendants(const Filter& filter, sockeye_bpf& skeleton) {
     if (!filter.follow || !filters_tgids(filter)) return {};
-    const std::map<std::uint32_t, std::uint32_t> tree = parents();
-    for (const auto& [pid, parent] : tree) {
-        std::uint32_t ancestor = parent;
-        for (std::size_t depth = 0; ancestor != 0 && depth < tree.size(); ++depth) {
-            if (filter.pids.contains(ancestor)) {
-                if (Result<void> added = add_tgid(skeleton, pid); !added) return added;
-                break;
-            }
-            const auto up = tree.find(ancestor);
-            ancestor = up == tree.end() ? 0 : up->second;
+    // A descendant that was not known yet may have forked since its children were listed.
+    std::set<std::uint32_t> known(filter.pids.begin(), filter.pids.end());
+    for (bool found_more = true; found_more;) {
+        found_more = false;
+        const std::map<std::uint32_t, std::uint32_t> tree = parents();
+        for (const auto& [pid, parent] : tree) {
+            if (known.contains(pid) || !descends(pid, tree, known)) continue;
+            if (Result<void> added = add_tgid(skeleton, pid); !added) return added;
+            known.insert(pid);
+            found_more = true;
         }
     }
     return {};

@@ -127,6 +127,7 @@ private:
         set_kernel_filter(options_.filter, skeleton);
         bpf_map__set_max_entries(skeleton.maps.events, static_cast<std::uint32_t>(ring_bytes));
         bpf_map__set_max_entries(skeleton.maps.fin_wait2_minisocks, plan_.time_wait_exact() ? time_wait_limit() : 1);
+        size_hash_tables(skeleton);
         for (const PlannedRow& row : plan_.rows) {
             for (const Attachment& attachment : row.attachments) {
                 bpf_program* const program = program_named(skeleton, attachment.program);
@@ -139,6 +140,21 @@ private:
             }
         }
         return std::nullopt;
+    }
+
+    // Before 6.1 the kernel warns, which taints it and may be set to panic, and on PREEMPT_RT refuses, where a program on
+    // a tracepoint or kprobe uses a table that allocates while it runs (check_map_prog_compatibility(),
+    // kernel/bpf/verifier.c). There tables are allocated whole.
+    void size_hash_tables(sockeye_bpf& skeleton) const {
+        if (kernel_.facts().version >= KernelVersion{6, 1}) return;
+        for (bpf_map* const table : {skeleton.maps.ignored_sockets, skeleton.maps.fin_wait2_minisocks, skeleton.maps.exec_closings})
+            bpf_map__set_map_flags(table, 0);
+        const bool follows_exec = std::ranges::any_of(plan_.rows, [](const PlannedRow& row) {
+            return std::ranges::any_of(row.attachments, [](const Attachment& attachment) {
+                return std::string_view(attachment.program).starts_with("fd_");
+            });
+        });
+        if (!follows_exec) bpf_map__set_max_entries(skeleton.maps.exec_closings, 1);
     }
 
     static Failure blame(const Attachment& attachment, int error, const std::string& meaning) {

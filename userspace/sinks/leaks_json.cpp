@@ -105,16 +105,16 @@ Json process_of(const LeakProcess& shown, const Snapshot& snapshot, const Histor
 
 Json processes_of(const Snapshot& snapshot, const History& history) {
     std::vector<LeakProcess> all;
-    std::map<std::uint32_t, std::size_t> by_pid;
+    std::map<std::pair<std::uint32_t, bool>, std::size_t> by_pid;  // and whether it lives: a number is given away again
     for (const ProcessRow& row : snapshot.processes) {
         if (!row.alive || row.fds.table_of != 0) continue;
-        by_pid.emplace(row.pid, all.size());
+        by_pid.emplace(std::pair(row.pid, true), all.size());
         all.push_back({row.pid, row.comm, row.container, true, &row, {}});
     }
     for (std::size_t at = 0; at < snapshot.openers.size(); ++at) {
         const OpenerRow& row = snapshot.openers[at];
         if (!is_worth_telling(row)) continue;
-        const auto [place, is_new] = by_pid.try_emplace(row.pid, all.size());
+        const auto [place, is_new] = by_pid.try_emplace(std::pair(row.pid, row.alive), all.size());
         if (is_new) all.push_back({row.pid, row.comm, row.container, row.alive, nullptr, {}});
         all[place->second].openers.push_back(at);
     }

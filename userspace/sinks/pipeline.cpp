@@ -50,7 +50,11 @@ void Pipeline::look_and_show(const tick_event* tick) {
     // What is shown at the end is looked at then.
     if (!shown && (diagnosis == nullptr || (ends && outputs_.moment == SnapshotMoment::at_end))) return;
     Snapshot snapshot = aggregator_.snapshot(outputs_.contents);
-    if (diagnosis != nullptr) diagnosis->look(snapshot);
+    // It came too soon upon another for a rate: what was found then still stands.
+    const bool tells_nothing_new = std::exchange(has_looked_, true) && snapshot.interval_ns == 0;
+    if (tells_nothing_new && outputs_.moment != SnapshotMoment::at_end && outputs_.moment != SnapshotMoment::whole_run)
+        return;
+    if (diagnosis != nullptr && !tells_nothing_new) diagnosis->look(snapshot);
     if (diagnosis != nullptr && outputs_.events != nullptr) {
         for (const Finding& finding : diagnosis->news())
             write_finding(counter_, finding, snapshot.ktime_ns, snapshot.wall_offset_ns);

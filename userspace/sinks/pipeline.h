@@ -67,6 +67,7 @@ private:
     Aggregator& aggregator_;
     PipelineOutputs outputs_;
     CountingSink counter_;
+    bool has_looked_ = false;
     enum class Stage : std::uint8_t { unknown, baseline, ready, ended } stage_ = Stage::unknown;
 };
 

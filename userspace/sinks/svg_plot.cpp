@@ -147,12 +147,13 @@ std::string legend_of(const Plot& plot, const Timeline& timeline) {
     std::string legend = "<ul class=\"legend\">\n";
     for (std::size_t at = 0; at < plot.lines.size(); ++at) {
         const Extent extent = extent_of(plot.lines[at]);
+        const std::string values = extent.low == extent.high
+                                       ? plot.format(extent.high)
+                                       : fmt::format("{} – {}, last {}", plot.format(extent.low), plot.format(extent.high),
+                                                     plot.format(extent.last));
         legend += fmt::format("<li><svg class=\"key\" viewBox=\"0 0 34 10\" aria-hidden=\"true\"><path class=\"l s{}\" d=\"M1 5H33\"/>"
                               "</svg>{} <span class=\"v\">{}</span>\n",
-                              at, html_escaped(plot.lines[at].label),
-                              extent.low == extent.high
-                                  ? plot.format(extent.high)
-                                  : fmt::format("{} – {}, last {}", plot.format(extent.low), plot.format(extent.high), plot.format(extent.last)));
+                              at, html_escaped(plot.lines[at].label), html_escaped(values));
     }
     const auto& buckets = timeline.buckets();
     if (std::ranges::any_of(buckets, [](const Timeline::Bucket& one) { return one.lost != 0 && !one.gap; }))

@@ -27,6 +27,7 @@ namespace {
 
 // More wait only when one file's debug information takes seconds to read; those beyond are answered as unreadable.
 constexpr std::size_t kMostTasks = 4096;
+constexpr std::size_t kMostTold = 1U << 16U;
 // How long the end of a run waits for what is still to be unwound, and then for the worker.
 constexpr std::chrono::seconds kPatience(10);
 // Each leaves behind all that an Unwinder has read. So many don't come by chance.
@@ -210,6 +211,8 @@ void StackCollector::Shared::unwind_all() {
             const UserStack& found = **stack;
             shapes_.learn(sample.shape, found.return_slots);
             const std::uint64_t frames = number_of_frames(found);
+            // What is written twice is the same.
+            if (told.size() >= kMostTold) told.clear();
             if (told.insert(frames).second) append_frames(sample, frames, found, answer);
             append_stack(sample, frames, found, answer);
         }

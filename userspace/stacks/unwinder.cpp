@@ -41,11 +41,13 @@ struct ProcessAtWork {
 };
 thread_local ProcessAtWork process_at_work;
 
-// The file of a module, as /proc/PID/maps names it. What has been deleted or replaced is opened where it is mapped.
+// The file of a module, as /proc/PID/maps names it. What has been deleted, or stands outside of the root to which the
+// process has changed since (its map still has the names of before), is opened where it is mapped.
 UniqueFd open_module(std::uint32_t tgid, const MemoryMap& map, std::string_view name) {
     if (!name.starts_with('/')) return {};
-    const Mapping* const mapping = name.ends_with(" (deleted)") ? map.first_of(name) : nullptr;
-    UniqueFd file = mapping != nullptr ? open_mapped_file(tgid, *mapping) : open_process_file(tgid, name);
+    UniqueFd file = name.ends_with(" (deleted)") ? UniqueFd() : open_process_file(tgid, name);
+    const Mapping* const mapping = file.valid() ? nullptr : map.first_of(name);
+    if (mapping != nullptr) file = open_mapped_file(tgid, *mapping);
     return file.valid() && begins_as_elf(file) ? std::move(file) : UniqueFd();
 }
 

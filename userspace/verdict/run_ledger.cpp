@@ -72,6 +72,7 @@ RunLedger::Row& RunLedger::row_of(const Owner& owner) {
     const auto [found, is_new] = rows_.try_emplace(owner.pid);
     if (is_new) {
         found->second.shown.pid = owner.pid;
+        found->second.begun_at_look = looks_;
         ++processes_;
     }
     if (!owner.comm.empty() && found->second.shown.comm != owner.comm) {
@@ -255,9 +256,12 @@ void RunLedger::note(const Finding& finding, const Snapshot& snapshot) {
 void RunLedger::look(const Snapshot& snapshot, std::span<const Finding> findings) {
     if (first_look_ns_ == 0) first_look_ns_ = snapshot.ktime_ns;
     for (const ProcessRow& process : snapshot.processes) look_at(process, snapshot.ktime_ns);
-    // Who is not listed any more has ended, whether or not that was told.
+    // Who is not listed any more has ended, whether or not that was told. So has who was never listed at two looks: a late
+    // event of one whose row has been folded begins another.
+    ++looks_;
     for (auto& [pid, row] : rows_) {
-        if (row.shown.alive && row.seen_ns != 0 && row.seen_ns != snapshot.ktime_ns) end(row);
+        const bool unseen = row.seen_ns == 0 && looks_ >= row.begun_at_look + 2;
+        if (row.shown.alive && row.seen_ns != snapshot.ktime_ns && (row.seen_ns != 0 || unseen)) end(row);
     }
     for (const Finding& finding : findings) note(finding, snapshot);
 }

@@ -49,6 +49,7 @@ private:
         std::uint64_t seen_ns = 0;     // the last snapshot that listed it
         std::uint64_t ended_ns = 0;    // 0: it lives, or its end was not told
         bool from_before = false;      // it was there when we came
+        std::uint64_t begun_at_look = 0;
     };
 
     Row& row_of(const Owner& owner);
@@ -74,7 +75,7 @@ private:
     std::set<std::uint64_t> closing_;
     std::set<std::tuple<std::uint32_t, std::string, std::uint64_t>> destinations_;  // netns, address, port
     std::map<std::pair<std::string, std::string>, RunFinding> findings_;
-    std::uint64_t first_look_ns_ = 0;
+    std::uint64_t first_look_ns_ = 0, looks_ = 0;
 };
 
 }  // namespace sockeye

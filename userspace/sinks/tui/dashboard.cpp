@@ -17,9 +17,12 @@ void Dashboard::take(Snapshot snapshot, std::span<const Finding> findings) {
     if (hidden_pid_ != 0) {
         std::erase_if(snapshot.processes, [this](const ProcessRow& row) { return row.pid == hidden_pid_; });
     }
-    trends_.add(snapshot);
     // A recording that is paused brings no frame unless it is asked for one.
-    if (state_.paused && state_.source == Source::live) return;
+    const bool stands_still = state_.paused && state_.source == Source::live;
+    if (stands_still && !paused_.has_value()) paused_.emplace(trends_, histories_);
+    trends_.add(snapshot);
+    if (stands_still) return;
+    paused_.reset();
     snapshot_ = std::move(snapshot);
     time_wait_.emplace(snapshot_);
     findings_.assign(findings.begin(), findings.end());
@@ -39,6 +42,7 @@ void Dashboard::take_sockets(SocketList list) {
 void Dashboard::restart() {
     trends_ = {};
     histories_ = {};
+    paused_.reset();
     tail_ = {};
     events_.clear();
     stale_ = true;
@@ -48,8 +52,8 @@ Moment Dashboard::moment() const {
     return {.snapshot = snapshot_,
             .findings = findings_,
             .time_wait = *time_wait_,
-            .trends = trends_,
-            .histories = histories_,
+            .trends = paused_.has_value() ? paused_->first : trends_,
+            .histories = paused_.has_value() ? paused_->second : histories_,
             .events = events_,
             .hooks = hooks_};
 }

@@ -64,6 +64,7 @@ private:
     std::vector<Finding> findings_;
     Trends trends_;
     SocketHistories histories_;
+    std::optional<std::pair<Trends, SocketHistories>> paused_;  // as they were at the pause: the screen stands still
     EventTail tail_;
     std::vector<EventLine> events_;
     std::vector<HookLine> hooks_;

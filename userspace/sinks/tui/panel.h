@@ -99,7 +99,7 @@ public:
         return asked.value == nullptr ? std::nullopt : asked.value(all(moment)[row], moment);
     }
     [[nodiscard]] std::string key(const Moment& moment, std::size_t row) const final {
-        return key_of(all(moment)[row]);
+        return key_of(all(moment)[row], moment);
     }
     [[nodiscard]] std::uint32_t pid(const Moment& moment, std::size_t row) const final {
         return pid_of(all(moment)[row]);
@@ -108,7 +108,7 @@ public:
 
 protected:
     [[nodiscard]] virtual std::span<const Row> all(const Moment& moment) const = 0;
-    [[nodiscard]] virtual std::string key_of(const Row& row) const = 0;
+    [[nodiscard]] virtual std::string key_of(const Row& row, const Moment& moment) const = 0;
     [[nodiscard]] virtual std::uint32_t pid_of(const Row&) const { return 0; }
     [[nodiscard]] virtual Role role_of(const Row&) const { return Role::text; }
 

@@ -47,7 +47,7 @@ std::vector<std::string> process_lines(const Moment& moment, std::uint32_t pid) 
                                 format_count(row->accepts), format_count(row->time_wait_made)));
     std::size_t openers = 0;
     for (const OpenerRow& opener : snapshot.openers) {
-        if (opener.pid != pid || opener.open == 0 || openers++ >= kMostOpeners) continue;
+        if (opener.pid != pid || opener.alive != row->alive || opener.open == 0 || openers++ >= kMostOpeners) continue;
         const FrameRow* const culprit = opener.way.has_value() ? culprit_of(snapshot.ways[*opener.way]) : nullptr;
         lines.push_back(fmt::format("open still   {} {} by {}, {}", format_count(opener.open), fd_kind_name(opener.kind),
                                     culprit == nullptr ? "-" : frame_text(*culprit), judgement_text(judge_leak(opener))));

@@ -94,7 +94,7 @@ protected:
     [[nodiscard]] std::span<const SocketRow> all(const Moment& moment) const override {
         return moment.snapshot.sockets;
     }
-    [[nodiscard]] std::string key_of(const SocketRow& row) const override { return std::to_string(row.socket.id); }
+    [[nodiscard]] std::string key_of(const SocketRow& row, const Moment&) const override { return std::to_string(row.socket.id); }
     [[nodiscard]] std::uint32_t pid_of(const SocketRow& row) const override { return row.owner.pid; }
     [[nodiscard]] Role role_of(const SocketRow& row) const override {
         return row.state == WIRE_TCP_TIME_WAIT ? Role::dim : Role::text;

@@ -97,7 +97,7 @@ protected:
     [[nodiscard]] std::span<const DestinationRow> all(const Moment& moment) const override {
         return moment.snapshot.destinations;
     }
-    [[nodiscard]] std::string key_of(const DestinationRow& row) const override {
+    [[nodiscard]] std::string key_of(const DestinationRow& row, const Moment&) const override {
         return fmt::format("{} {} {}", row.netns, address_text(local_endpoint(row.tuple)),
                            endpoint_text(remote_endpoint(row.tuple)));
     }

@@ -42,7 +42,7 @@ public:
 
 protected:
     [[nodiscard]] std::span<const EventLine> all(const Moment& moment) const override { return moment.events; }
-    [[nodiscard]] std::string key_of(const EventLine& row) const override { return std::to_string(row.number); }
+    [[nodiscard]] std::string key_of(const EventLine& row, const Moment&) const override { return std::to_string(row.number); }
     [[nodiscard]] std::uint32_t pid_of(const EventLine& row) const override { return row.pid; }
     [[nodiscard]] Role role_of(const EventLine& row) const override { return row.failed ? Role::warning : Role::text; }
 };

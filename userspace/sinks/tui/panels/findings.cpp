@@ -43,7 +43,7 @@ public:
 
 protected:
     [[nodiscard]] std::span<const Finding> all(const Moment& moment) const override { return moment.findings; }
-    [[nodiscard]] std::string key_of(const Finding& row) const override {
+    [[nodiscard]] std::string key_of(const Finding& row, const Moment&) const override {
         return fmt::format("{} {}", row.rule, row.subject);
     }
     [[nodiscard]] std::uint32_t pid_of(const Finding& row) const override { return row.owner.pid; }

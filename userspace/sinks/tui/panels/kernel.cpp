@@ -66,7 +66,7 @@ public:
 
 protected:
     [[nodiscard]] std::span<const HookLine> all(const Moment& moment) const override { return moment.hooks; }
-    [[nodiscard]] std::string key_of(const HookLine& row) const override { return row.observes; }
+    [[nodiscard]] std::string key_of(const HookLine& row, const Moment&) const override { return row.observes; }
     [[nodiscard]] Role role_of(const HookLine& row) const override {
         return row.missing.empty() ? Role::text : Role::warning;
     }

@@ -106,8 +106,9 @@ protected:
     [[nodiscard]] std::span<const OpenerRow> all(const Moment& moment) const override {
         return moment.snapshot.openers;
     }
-    [[nodiscard]] std::string key_of(const OpenerRow& row) const override {
-        return fmt::format("{} {} {}", row.pid, row.kind, row.way.has_value() ? static_cast<int>(*row.way) : -1);
+    [[nodiscard]] std::string key_of(const OpenerRow& row, const Moment& moment) const override {
+        return fmt::format("{} {} {} {} {}", row.pid, row.comm.view(), row.alive, row.kind,
+                           row.way.has_value() ? stack_text(moment.snapshot.ways[*row.way]) : "");
     }
     [[nodiscard]] std::uint32_t pid_of(const OpenerRow& row) const override { return row.pid; }
     [[nodiscard]] Role role_of(const OpenerRow& row) const override {

@@ -48,7 +48,7 @@ protected:
     [[nodiscard]] std::span<const ListenerRow> all(const Moment& moment) const override {
         return moment.snapshot.listeners;
     }
-    [[nodiscard]] std::string key_of(const ListenerRow& row) const override { return std::to_string(row.socket.id); }
+    [[nodiscard]] std::string key_of(const ListenerRow& row, const Moment&) const override { return std::to_string(row.socket.id); }
     [[nodiscard]] std::uint32_t pid_of(const ListenerRow& row) const override { return row.owner.pid; }
     [[nodiscard]] Role role_of(const ListenerRow& row) const override {
         if (queue_share(row) >= 1) return Role::critical;

@@ -63,7 +63,7 @@ protected:
     [[nodiscard]] std::span<const TimeWaitMakerRow> all(const Moment& moment) const override {
         return moment.snapshot.time_wait_makers;
     }
-    [[nodiscard]] std::string key_of(const TimeWaitMakerRow& row) const override {
+    [[nodiscard]] std::string key_of(const TimeWaitMakerRow& row, const Moment&) const override {
         return fmt::format("{} {} {} {}", row.netns, row.comm.view(), row.connects, service_text(row));
     }
     [[nodiscard]] std::uint32_t pid_of(const TimeWaitMakerRow& row) const override {

@@ -97,7 +97,7 @@ protected:
     [[nodiscard]] std::span<const ProcessRow> all(const Moment& moment) const override {
         return moment.snapshot.processes;
     }
-    [[nodiscard]] std::string key_of(const ProcessRow& row) const override { return std::to_string(row.pid); }
+    [[nodiscard]] std::string key_of(const ProcessRow& row, const Moment&) const override { return std::to_string(row.pid); }
     [[nodiscard]] std::uint32_t pid_of(const ProcessRow& row) const override { return row.pid; }
     [[nodiscard]] Role role_of(const ProcessRow& row) const override {
         const double share = descriptor_share(row.fds).value_or(0);
