@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // doctor, wrong usage, and runs without the needed rights.
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
+#include <csignal>
 
 #include "support/environment.h"
+#include "support/load/load_support.h"
 #include "support/proc_tables.h"
 #include "support/trace.h"
 
@@ -97,6 +104,35 @@ TEST_CASE("without capabilities a command that needs events ends with 4 and name
         INFO(command[0] << ": " << finished.err);
         CHECK(finished.exit_code == 4);
         CHECK(finished.err.find("CAP_BPF") != std::string::npos);
+        CHECK(finished.out.empty());
+    }
+}
+
+namespace {
+
+// In a child that is about to become sockeye: goes on as the first process of a pid namespace of its own.
+void enter_new_pid_namespace() {
+    load::check(unshare(CLONE_NEWPID), "unshare(CLONE_NEWPID)");
+    const pid_t first = load::check(fork(), "fork");
+    if (first == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        return;
+    }
+    int status = 0;
+    load::check(waitpid(first, &status, 0), "waitpid");
+    _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
+}  // namespace
+
+// There its process ids would be others than the ones that the kernel's programs see.
+TEST_CASE("in a container's pid namespace nothing is traced, and the remedy is named", "[command]") {
+    for (const std::vector<std::string>& command :
+         {std::vector<std::string>{"trace"}, {"run", "--assert", "connects.failed == 0", "--", "true"}}) {
+        Finished finished = run_sockeye(command, enter_new_pid_namespace);
+        INFO(command[0] << ": " << finished.err);
+        CHECK(finished.exit_code == 4);
+        CHECK(finished.err.find("--pid=host") != std::string::npos);
         CHECK(finished.out.empty());
     }
 }

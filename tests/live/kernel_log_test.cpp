@@ -22,10 +22,10 @@ TEST_CASE("the kernel does not warn of our programs", "[kernel_log]") {
     Trace trace({"-P", "1"});
     trace.stop();
     std::array<char, 8192> line{};
-    for (;;) {
+    for (std::size_t lines = 0;; ++lines) {
         const ssize_t got = read(log.get(), line.data(), line.size());
         if (got < 0 && errno == EPIPE) continue;  // overwritten meanwhile
-        if (got <= 0) break;
+        if (got <= 0) return lines == 0 ? skip("/dev/kmsg is empty here") : void();
         const std::string_view text(line.data(), static_cast<std::size_t>(got));
         // check_map_prog_compatibility(), before 6.1; it taints the kernel.
         INFO(text);

@@ -145,6 +145,20 @@ TEST_CASE("the command has its own stdin, stdout, stderr and nothing of sockeye'
     CHECK(text_of(file).find("VERDICT    passed; exit code 0") != std::string::npos);
 }
 
+// sockeye itself ignores SIGPIPE.
+TEST_CASE("the command meets SIGPIPE as it would without sockeye", "[run]") {
+    const auto ignored_by_command = [](const Program::Prepare& prepare) {
+        const std::vector<std::string> command{"-O", scratch_folder() + "/verdict.txt", "--", "grep", "SigIgn",
+                                               "/proc/self/status"};
+        const Finished finished = run_sockeye(std::vector<std::string>{"run"} + hooks_arguments() + command, prepare);
+        INFO(finished.err);
+        REQUIRE(finished.out.starts_with("SigIgn:"));
+        return (std::stoull(finished.out.substr(7), nullptr, 16) >> (SIGPIPE - 1)) & 1;
+    };
+    CHECK(ignored_by_command({}) == 0);
+    CHECK(ignored_by_command([] { std::signal(SIGPIPE, SIG_IGN); }) == 1);
+}
+
 TEST_CASE("the command runs as the user that was asked for", "[run]") {
     // A program of the system: nobody else may have the right to run those in our build folder.
     const auto uid_of = [](std::vector<std::string> options) {

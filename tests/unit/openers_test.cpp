@@ -42,11 +42,11 @@ struct StackedRun : ModelRun {
         records.fd_change(WIRE_fd_close, fd, FD_KIND_file, via);
         records.after(kMillisecond);
     }
-    void resolved(std::uint64_t stack, std::uint64_t way, const char* function) {
+    void resolved(std::uint64_t stack, std::uint64_t way, const char* function, std::uint16_t frames = 1) {
         apply();
         auto frame = begin<stack_frame_event>(WIRE_stack_frame, 7);
         frame.frames = way;
-        frame.count = 1;
+        frame.count = frames;
         std::strcpy(frame.function, function);
         auto known = begin<stack_event>(WIRE_stack, 7);
         known.stack = stack;
@@ -266,18 +266,31 @@ TEST_CASE("who keeps connections that the peer has closed is told with the way t
 TEST_CASE("a way of more frames than any stack has is not believed", "[openers]") {
     StackedRun run;
     run.opened(3, kStackA);
-    run.apply();
-    auto frame = begin<stack_frame_event>(WIRE_stack_frame, 7);
-    frame.frames = kWayA;
-    frame.count = 65535;
-    auto known = begin<stack_event>(WIRE_stack, 7);
-    known.stack = kStackA;
-    known.frames = kWayA;
-    RecordBatch batch;
-    append_record(batch, frame);
-    append_record(batch, known);
-    run.aggregator.apply(batch, &run.sink);
+    run.resolved(kStackA, kWayA, "endless", 65535);
     const std::vector<OpenerRow> rows = run.rows();
     REQUIRE(rows.size() == 1);
     CHECK_FALSE(rows[0].way.has_value());
+}
+
+TEST_CASE("numbers of stacks that nobody has any more give their room to new ones", "[openers]") {
+    StackedRun run;
+    run.resolved(kStackA, kWayA, "leak");
+    run.opened(3, kStackA);
+    run.apply();
+    constexpr std::uint64_t kFirstUnused = 0x1000;
+    RecordBatch batch;
+    for (std::uint64_t nth = 0; nth < Openers::kMostNumbers; ++nth) {
+        auto known = begin<stack_event>(WIRE_stack, 9);
+        known.stack = kFirstUnused + nth;
+        known.frames = kWayB;
+        append_record(batch, known);
+    }
+    run.aggregator.apply(batch, &run.sink);
+    run.resolved(kStackB, kWayB, "late");
+    run.opened(4, kStackB);
+    const std::vector<OpenerRow> rows = run.rows();
+    REQUIRE(rows.size() == 2);
+    std::vector<std::string> functions{run.function(rows[0]), run.function(rows[1])};
+    std::ranges::sort(functions);
+    CHECK(functions == std::vector<std::string>{"late", "leak"});
 }

@@ -29,6 +29,16 @@ void connects(ModelRun& run, std::uint64_t sk, std::uint16_t port) {
                                        WIRE_TCP_ESTABLISHED);
 }
 
+DestinationRow row_of(std::uint32_t ports, std::uint32_t in_use) {
+    DestinationRow row;
+    row.netns = kHostNetns;
+    row.tuple = kNoPort;
+    row.ports = ports;
+    row.in_use = in_use;
+    row.headroom = ports - in_use;
+    return row;
+}
+
 }  // namespace
 
 TEST_CASE("a namespace's own range and reserved ports count, not the host's", "[port_headroom]") {
@@ -45,6 +55,22 @@ TEST_CASE("a namespace's own range and reserved ports count, not the host's", "[
     CHECK(snapshot.limits_by_netns.at(kHostNetns).time_wait_max == 500);
     CHECK(snapshot.limits_by_netns.at(kHostNetns).time_wait_reuse == 0U);
     CHECK(snapshot.limits.port_low == 32768);
+}
+
+TEST_CASE("the host's limits say nothing of a namespace that can't be entered", "[port_headroom]") {
+    ModelRun run;
+    run.empty_baseline();
+    run.apply();
+    constexpr std::uint32_t kClosed = kHostNetns + 1;
+    for (const std::uint32_t netns : {kHostNetns, kClosed}) {
+        Filter filter;
+        filter.netns = {netns};
+        const Snapshot snapshot = run.snapshot({.filter = &filter});
+        const bool ours = netns == kHostNetns;
+        CHECK((snapshot.limits.port_low != 0) == ours);
+        CHECK((snapshot.limits.time_wait_max != 0) == ours);
+        CHECK(snapshot.limits.files_max != 0);  // the whole host's
+    }
 }
 
 TEST_CASE("the first connect that finds no port is pinned to its caller", "[port_headroom]") {
@@ -74,12 +100,7 @@ TEST_CASE("the first connect that finds no port is pinned to its caller", "[port
 }
 
 TEST_CASE("a pool that opens many at once does not run out of ports", "[port_headroom]") {
-    DestinationRow row;
-    row.netns = kHostNetns;
-    row.tuple = kNoPort;
-    row.ports = 28232;
-    row.in_use = 50;
-    row.headroom = 28182;
+    DestinationRow row = row_of(28232, 50);
     row.rate_per_s = 50;
     row.exhausted_in_s = 563.6;
     Snapshot snapshot;
@@ -135,12 +156,7 @@ TEST_CASE("what comes upon a snapshot's heels has no rate", "[port_headroom]") {
 }
 
 TEST_CASE("ports that had run out are told of for a minute, in a verdict for all of its time", "[port_headroom]") {
-    DestinationRow row;
-    row.netns = kHostNetns;
-    row.tuple = kNoPort;
-    row.ports = 90;
-    row.in_use = 1;
-    row.headroom = 89;
+    DestinationRow row = row_of(90, 1);
     row.refused = 5;
     row.first_refused_ns = row.last_refused_ns = 100 * kSecond;
     Snapshot snapshot;

@@ -174,6 +174,15 @@ TEST_CASE("connections that still close are known until they are TIME_WAIT or go
     CHECK(book.ledger.closing() == 0);
 }
 
+TEST_CASE("what a process holds in CLOSE_WAIT it still holds after an exec", "[run_ledger]") {
+    Book book({"close_wait.count{comm=after} == 1"});
+    book.ledger.look(tick(1, {process(kApp, "before", 3)}), {});
+    book.ledger.write(change(kApp, "before", 7, WIRE_TCP_ESTABLISHED, WIRE_TCP_CLOSE_WAIT));
+    book.ledger.write(exec_of(kApp, "after"));
+    book.ledger.write(exit_of(kApp, "after", 5));
+    CHECK(book.close().assertions.front().outcome == AssertionOutcome::passed);
+}
+
 TEST_CASE("CLOSE_WAIT of a process that ended is what it held then", "[run_ledger]") {
     Book book({"close_wait.count{comm=app} == 1"});
     book.ledger.write(change(kApp, "app", 1, WIRE_TCP_ESTABLISHED, WIRE_TCP_CLOSE_WAIT));

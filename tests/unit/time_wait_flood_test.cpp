@@ -257,3 +257,28 @@ TEST_CASE("floods from two addresses of one client are two findings", "[time_wai
     REQUIRE(findings.size() == 2);
     CHECK(findings[0].subject != findings[1].subject);
 }
+
+TEST_CASE("a burst that was over long before the end of a verdict's time is no flood", "[time_wait_flood]") {
+    const auto verdict_after = [](std::initializer_list<std::uint64_t> entered) {
+        Diagnosis diagnosis;
+        const std::uint64_t begin_ns = 100 * kSecond;
+        Snapshot host = host_with({});
+        host.ktime_ns = begin_ns;
+        host.interval_ns = 0;
+        diagnosis.look(host);
+        std::uint64_t seconds = 0;
+        for (const std::uint64_t so_far : entered) {
+            ++seconds;
+            TimeWaitMakerRow maker = connector(static_cast<double>(so_far) / static_cast<double>(seconds));
+            maker.entered = so_far;
+            host = host_with({maker});
+            host.ktime_ns = begin_ns + seconds * kSecond;
+            host.interval_ns = seconds * kSecond;
+            diagnosis.look(host);
+        }
+        return diagnosis.findings().size();
+    };
+    CHECK(verdict_after({80, 80, 80, 80, 80}) == 0);
+    CHECK(verdict_after({400, 400, 400, 400, 400}) == 0);
+    CHECK(verdict_after({16, 32, 48, 64, 80}) == 1);
+}

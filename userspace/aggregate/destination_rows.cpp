@@ -62,6 +62,7 @@ std::vector<DestinationRow> destination_rows(Model& model, const RowFilter& filt
         row.tuple = destination.tuple;
         row.in_use = destination.in_use;
         row.time_wait = destination.time_wait;
+        row.taken = destination.taken;
         row.refused = destination.refused;
         row.first_refused_ns = destination.first_refused_ns;
         row.last_refused_ns = destination.last_refused_ns;

@@ -2,9 +2,9 @@
 #include "aggregate/openers.h"
 
 #include <algorithm>
-#include <unordered_set>
 #include <cstring>
 #include <string_view>
+#include <unordered_set>
 
 #include "base/format.h"
 

@@ -138,6 +138,7 @@ struct DestinationRow {
     std::uint64_t in_use = 0, time_wait = 0;
     std::uint32_t ports = 0;  // ephemeral range minus reserved ports
     std::int64_t headroom = 0;
+    std::uint64_t taken = 0;               // ports, since the destination is known
     std::optional<double> rate_per_s;      // ports taken per second, absent without two samples
     std::optional<double> exhausted_in_s;  // absent: not in sight
     // Connects that found no port (EADDRNOTAVAIL) since the destination is known, and the first of them.

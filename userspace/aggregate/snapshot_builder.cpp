@@ -13,8 +13,8 @@
 namespace sockeye {
 namespace {
 
-// A namespace's number may be given to another one, which counts from 0.
-std::uint64_t since(std::uint64_t now, std::uint64_t before) { return now >= before ? now - before : now; }
+// What was counted may be taken back: a connect turns out to be one that the filter leaves out.
+std::uint64_t since(std::uint64_t now, std::uint64_t before) { return now > before ? now - before : 0; }
 
 Activity difference(const Activity& now, const Activity& before) {
     Activity difference;

@@ -95,7 +95,7 @@ std::string advice_for(std::string_view error, const std::string& destination, c
 
 Finding finding_of(const ConnectRow& row, const Recent& recent, double share) {
     const EndpointView remote = remote_endpoint(row.remote);
-    const std::string destination = format_endpoint(remote.address, remote.port, remote.family);
+    const std::string destination = endpoint_text(remote);
     const std::string who = row.comm.empty() ? "an unknown process"
                             : row.pid != 0   ? fmt::format("{} ({})", row.comm.view(), row.pid)
                                              : std::string(row.comm.view());
@@ -108,13 +108,10 @@ Finding finding_of(const ConnectRow& row, const Recent& recent, double share) {
     const std::uint64_t outcomes = recent.established + recent.failures();
     finding.title = fmt::format("{} of {} connects of {} to {} failed, most with {}", format_count(recent.failures()),
                                 format_count(outcomes), who, destination, recent.failed.front().first);
-    char address[kAddressMax];
     finding.confidence = share >= kNearlyAll ? 0.95 : 0.8;
     finding.evidence = {
         {"netns", std::uint64_t{row.netns}},
-        {"raddr", remote.address == nullptr
-                      ? EvidenceValue()
-                      : EvidenceValue(std::string(address, write_address(address, *remote.address, remote.family)))},
+        {"raddr", evidence_value(address_text(remote))},
         {"rport", std::uint64_t{remote.port}},
         {"error", recent.failed.front().first},
         {"count", recent.failures()},
@@ -123,8 +120,8 @@ Finding finding_of(const ConnectRow& row, const Recent& recent, double share) {
     for (const auto& [error, count] : recent.failed) finding.evidence.push_back({error, count});
     finding.evidence.push_back({"pending", row.pending});
     finding.evidence.push_back({"share_failed", share});
-    finding.evidence.push_back({"p50_ms", row.latency.p50_ms.has_value() ? EvidenceValue(*row.latency.p50_ms) : EvidenceValue()});
-    finding.evidence.push_back({"p99_ms", row.latency.p99_ms.has_value() ? EvidenceValue(*row.latency.p99_ms) : EvidenceValue()});
+    finding.evidence.push_back({"p50_ms", evidence_value(row.latency.p50_ms)});
+    finding.evidence.push_back({"p99_ms", evidence_value(row.latency.p99_ms)});
     // What came since its first connect was seen, if that is not longer ago than the window.
     finding.evidence.push_back({"observed_s", recent.seconds > 0 ? EvidenceValue(recent.seconds) : EvidenceValue()});
     for (const auto& [error, count] : recent.failed) {

@@ -3,6 +3,7 @@
 // what is remembered of earlier ones; a new one is a file of its own, a line here and one in diagnoses.cpp.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -28,6 +29,12 @@ DiagnoseFunction diagnose_time_wait_flood;
 DiagnoseFunction diagnose_close_wait;
 DiagnoseFunction diagnose_listen_overflow;
 DiagnoseFunction diagnose_connect_failures;
+
+// What has come to pass is told of for a minute, and in a verdict on a longer time for all of that.
+inline bool is_recent(std::uint64_t happened_ns, const Snapshot& now) {
+    constexpr std::uint64_t kMinuteNs = 60'000'000'000;
+    return happened_ns + std::max(now.interval_ns, kMinuteNs) >= now.ktime_ns;
+}
 
 // The names of all rules that findings come from.
 std::span<const std::string_view> finding_rules();

@@ -45,11 +45,10 @@ std::string limit_text(const Judged& judged) {
 
 // `judged` null: it has ended, or another process's row stands for its table.
 void add_limit(Finding& finding, const Judged* judged) {
-    const auto known = [](const auto& value) { return value.has_value() ? EvidenceValue(*value) : EvidenceValue(); };
     const FdCounts fds = judged != nullptr ? judged->process.fds : FdCounts();
-    finding.evidence.push_back({"soft_limit", known(fds.soft_limit)});
-    finding.evidence.push_back({"hard_limit", known(fds.hard_limit)});
-    finding.evidence.push_back({"emfile_in_s", judged != nullptr ? known(judged->trend.emfile_in_s) : EvidenceValue()});
+    finding.evidence.push_back({"soft_limit", evidence_value(fds.soft_limit)});
+    finding.evidence.push_back({"hard_limit", evidence_value(fds.hard_limit)});
+    finding.evidence.push_back({"emfile_in_s", judged != nullptr ? evidence_value(judged->trend.emfile_in_s) : EvidenceValue()});
 }
 
 std::string prlimit_advice(const ProcessRow& row) {
@@ -76,7 +75,7 @@ Finding of_process(const Judged& judged, Severity severity) {
     finding.title = fmt::format("{} ({}) leaks descriptors, most of kind {}: {} open, {} more a second{}", row.comm.view(),
                                 row.pid, kind, format_count(*row.fds.open), format_rate(trend.growth.per_s),
                                 limit_text(judged));
-    finding.evidence = {{"kind", trend.kind.empty() ? EvidenceValue() : EvidenceValue(trend.kind)},
+    finding.evidence = {{"kind", evidence_value(trend.kind)},
                         {"open", std::uint64_t{*row.fds.open}},
                         {"slope_per_s", trend.growth.per_s},
                         {"observed_s", trend.growth.seconds},
@@ -114,7 +113,7 @@ Finding of_way(const OpenerRow& row, const WayRow* way, const LeakJudgement& jud
     add_limit(finding, judged);
     if (judged != nullptr)
         finding.severity = std::max(finding.severity, severity_of(judged->trend).value_or(Severity::warning));
-    finding.evidence.push_back({"caller", caller.empty() ? EvidenceValue() : EvidenceValue(caller)});
+    finding.evidence.push_back({"caller", evidence_value(caller)});
     finding.evidence.push_back({"stack", way != nullptr ? EvidenceValue(stack_text(*way)) : EvidenceValue()});
     finding.advice.push_back(
         row.closed == 0

@@ -40,11 +40,11 @@ Finding finding_of(const RefusalRow& row, const Snapshot& now) {
                         {"first_s_ago", static_cast<double>(now.ktime_ns - row.first_ns) / 1e9},
                         {"last_s_ago", static_cast<double>(now.ktime_ns - row.last_ns) / 1e9},
                         {"syscall", row.call == SYSTEM_CALL_UNKNOWN ? EvidenceValue() : EvidenceValue(std::string(system_call_name(row.call)))},
-                        {"caller", caller.empty() ? EvidenceValue() : EvidenceValue(caller)},
+                        {"caller", evidence_value(caller)},
                         {"stack", way != nullptr ? EvidenceValue(stack_text(*way)) : EvidenceValue()}};
     const FdCounts fds = known ? process->fds : FdCounts();
     finding.evidence.push_back({"open", fds.open.has_value() ? EvidenceValue(std::uint64_t{*fds.open}) : EvidenceValue()});
-    finding.evidence.push_back({"soft_limit", fds.soft_limit.has_value() ? EvidenceValue(*fds.soft_limit) : EvidenceValue()});
+    finding.evidence.push_back({"soft_limit", evidence_value(fds.soft_limit)});
     finding.advice.push_back(
         of_process ? fmt::format("who fails is not who leaks: `sockeye leaks -p {}` names what opens and never closes", row.pid)
                    : std::string("look for the process that holds most: containers share fs.file-max"));

@@ -3,14 +3,14 @@
 // make findings from snapshots; every output shows them.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
-#include "aggregate/snapshot.h"
 #include "events/event.h"
 
 namespace sockeye {
@@ -30,10 +30,13 @@ struct Evidence {
     EvidenceValue value;
 };
 
-// What has come to pass is told of for a minute, and in a verdict on a longer time for all of that.
-inline bool is_recent(std::uint64_t happened_ns, const Snapshot& now) {
-    constexpr std::uint64_t kMinuteNs = 60'000'000'000;
-    return happened_ns + std::max(now.interval_ns, kMinuteNs) >= now.ktime_ns;
+// Of what may not be known.
+template <typename T>
+EvidenceValue evidence_value(const std::optional<T>& value) {
+    return value.has_value() ? EvidenceValue(*value) : EvidenceValue();
+}
+inline EvidenceValue evidence_value(std::string text) {
+    return text.empty() ? EvidenceValue() : EvidenceValue(std::move(text));
 }
 
 struct Finding {

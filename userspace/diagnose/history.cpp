@@ -2,6 +2,7 @@
 #include "diagnose/history.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace sockeye {
@@ -50,6 +51,7 @@ void History::add(const Snapshot& snapshot) {
     std::erase_if(listeners_, [now](const auto& entry) { return entry.second.seen_ns != now; });
     add_connects(snapshot);
     add_destinations(snapshot);
+    add_paces(snapshot);
 }
 
 History::DestinationKey History::key_of(const DestinationRow& row) {
@@ -72,6 +74,43 @@ std::optional<std::uint64_t> History::ports_run_out_since(const DestinationRow& 
     const auto found = running_out_.find(key_of(row));
     return found == running_out_.end() ? std::nullopt : std::optional(found->second.since_ns);
 }
+
+namespace {
+
+template <typename T>
+std::string bytes_of(const T& value) {
+    return {reinterpret_cast<const char*>(&value), sizeof(value)};
+}
+
+std::string pace_key(const TimeWaitMakerRow& maker) {
+    return bytes_of(maker.service) + bytes_of(maker.netns) + (maker.connects ? "c" : "a") + std::string(maker.comm.view()) +
+           "/" + maker.cgroup;
+}
+std::string pace_key(const DestinationRow& row) { return bytes_of(row.tuple) + bytes_of(row.netns); }
+
+}  // namespace
+
+void History::add_paces(const Snapshot& snapshot) {
+    const double interval_s = static_cast<double>(snapshot.interval_ns) / 1e9;
+    const auto in_interval = [interval_s](const auto& row) {
+        return static_cast<std::uint64_t>(std::llround(row.rate_per_s.value_or(0) * interval_s));
+    };
+    maker_paces_.begin(snapshot.ktime_ns, snapshot.interval_ns);
+    destination_paces_.begin(snapshot.ktime_ns, snapshot.interval_ns);
+    // Processes whose cgroups are not known yet have rows of their own.
+    std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> made;
+    for (const TimeWaitMakerRow& maker : snapshot.time_wait_makers) {
+        auto& [total, lately] = made[pace_key(maker)];
+        total += maker.entered;
+        lately += in_interval(maker);
+    }
+    for (const auto& [key, counts] : made) maker_paces_.add(key, counts.first, counts.second);
+    for (const DestinationRow& row : snapshot.destinations)
+        destination_paces_.add(pace_key(row), row.taken, in_interval(row));
+}
+
+std::optional<Pace> History::pace_of(const TimeWaitMakerRow& maker) const { return maker_paces_.of(pace_key(maker)); }
+std::optional<Pace> History::pace_of(const DestinationRow& row) const { return destination_paces_.of(pace_key(row)); }
 
 std::string History::kind_that_grew(const ProcessRow& row) const {
     const auto known = descriptors_.find(row.pid);

@@ -15,6 +15,7 @@
 
 #include "aggregate/snapshot.h"
 #include "diagnose/growth.h"
+#include "diagnose/pace.h"
 
 namespace sockeye {
 
@@ -71,6 +72,10 @@ public:
     static constexpr std::uint64_t kConnectsWindowNs = 10'000'000'000;
     [[nodiscard]] const Connects* connects_before(const ConnectRow& row) const;
 
+    // How evenly TIME_WAITs were made, and ports taken. Absent: not known.
+    [[nodiscard]] std::optional<Pace> pace_of(const TimeWaitMakerRow& maker) const;
+    [[nodiscard]] std::optional<Pace> pace_of(const DestinationRow& row) const;
+
     // From when on each snapshot has seen that destination's ports run out some time; of the first of them, its beginning.
     // Absent: they don't.
     [[nodiscard]] std::optional<std::uint64_t> ports_run_out_since(const DestinationRow& row) const;
@@ -79,6 +84,7 @@ private:
     using DestinationKey = std::pair<std::uint32_t, std::string>;  // netns, tuple
     static DestinationKey key_of(const DestinationRow& row);
     void add_destinations(const Snapshot& snapshot);
+    void add_paces(const Snapshot& snapshot);
     struct RunningOut {
         std::uint64_t since_ns = 0, seen_ns = 0;
     };
@@ -108,6 +114,7 @@ private:
     std::unordered_map<std::uint64_t, Listener> listeners_;  // by our socket id
     std::map<ConnectsKey, ConnectsWindow> connects_;
     std::map<DestinationKey, RunningOut> running_out_;
+    Paces maker_paces_, destination_paces_;
 };
 
 }  // namespace sockeye

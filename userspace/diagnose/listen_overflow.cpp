@@ -21,7 +21,7 @@ std::string dropped_text(std::uint64_t dropped, std::uint64_t in_all) {
 
 Finding finding_of(const ListenerRow& row, const History::Listener& past) {
     const EndpointView local = local_endpoint(row.socket.tuple);
-    const std::string address = format_endpoint(local.address, local.port, local.family);
+    const std::string address = endpoint_text(local);
     const std::string name =
         row.owner.pid == 0 ? "an unknown process" : fmt::format("{} ({})", row.owner.comm.view(), row.owner.pid);
     const std::uint64_t new_overflows = past.overflows - past.overflows_before;
@@ -38,14 +38,11 @@ Finding finding_of(const ListenerRow& row, const History::Listener& past) {
     // A full queue has not dropped anybody yet.
     if (past.looks_overflowing >= kGraveLooks) finding.severity = Severity::critical;
     finding.confidence = new_overflows != 0 ? 1 : 0.8;
-    char text[kAddressMax];
     finding.evidence = {
         {"netns", std::uint64_t{row.socket.netns}},
-        {"laddr", local.address == nullptr
-                      ? EvidenceValue()
-                      : EvidenceValue(std::string(text, write_address(text, *local.address, local.family)))},
+        {"laddr", evidence_value(address_text(local))},
         {"lport", std::uint64_t{local.port}},
-        {"overflows", row.overflows.has_value() ? EvidenceValue(*row.overflows) : EvidenceValue()},
+        {"overflows", evidence_value(row.overflows)},
         {"overflows_new", new_overflows},
         {"accept_queue", std::uint64_t{row.accept_queue}},
         {"accept_queue_highest", std::uint64_t{past.highest_queue}},

@@ -19,9 +19,8 @@ namespace {
 constexpr double kSoonS = 600, kNowS = 60;
 
 std::string address_or_unknown(const EndpointView& side) {
-    if (side.address == nullptr) return "?";
-    char text[kAddressMax];
-    return {text, write_address(text, *side.address, side.family)};
+    const std::string text = address_text(side);
+    return text.empty() ? "?" : text;
 }
 
 std::vector<std::string> advice_for(const DestinationRow& row) {
@@ -49,7 +48,7 @@ Owner user_of(const DestinationRow& row, const Snapshot& now) {
 
 Finding finding_of(const DestinationRow& row, std::optional<double> exhausted_in_s, bool was_refused, const Snapshot& now) {
     const EndpointView remote = remote_endpoint(row.tuple);
-    const std::string destination = format_endpoint(remote.address, remote.port, remote.family);
+    const std::string destination = endpoint_text(remote);
     const std::string from = address_or_unknown(local_endpoint(row.tuple));
     Finding finding;
     finding.rule = "port_exhaustion";
@@ -76,8 +75,8 @@ Finding finding_of(const DestinationRow& row, std::optional<double> exhausted_in
         {"time_wait", row.time_wait},
         {"ports", std::uint64_t{row.ports}},
         {"headroom", row.headroom},
-        {"rate_per_s", row.rate_per_s.has_value() ? EvidenceValue(*row.rate_per_s) : EvidenceValue()},
-        {"exhausted_in_s", exhausted_in_s.has_value() ? EvidenceValue(*exhausted_in_s) : EvidenceValue()},
+        {"rate_per_s", evidence_value(row.rate_per_s)},
+        {"exhausted_in_s", evidence_value(exhausted_in_s)},
         {"failed", row.refused},
     };
     finding.confidence = was_refused || exhausted_in_s.value_or(1) <= 0 ? 1 : 0.8;
@@ -87,8 +86,12 @@ Finding finding_of(const DestinationRow& row, std::optional<double> exhausted_in
 
 // Half of the ports are taken, or they have been on their way for some time: a pool that starts opens many at once.
 bool is_founded(const DestinationRow& row, const Snapshot& now, const History& history) {
-    constexpr std::uint64_t kLastingNs = 1'900'000'000;
-    if (row.in_use * 2 >= row.ports || now.interval_ns >= kLastingNs) return true;
+    constexpr auto kLastingNs = static_cast<std::uint64_t>(Pace::kLastingS * 1e9);
+    if (row.in_use * 2 >= row.ports) return true;
+    if (now.interval_ns >= kLastingNs) {
+        const std::optional<Pace> pace = history.pace_of(row);
+        return !pace.has_value() || pace->lasts(now.interval_ns);
+    }
     const std::optional<std::uint64_t> since_ns = history.ports_run_out_since(row);
     return since_ns.has_value() && now.ktime_ns - *since_ns >= kLastingNs;
 }

@@ -15,8 +15,6 @@ namespace {
 // Series of the whole run, however long.
 constexpr std::uint64_t kForeverNs = ~std::uint64_t{0} / 2;
 
-std::string endpoint_text(const EndpointView& side) { return format_endpoint(side.address, side.port, side.family); }
-
 // Innermost first, from the program's own on. Lines and addresses change from build to build: a function's name stands
 // for them where it is known.
 std::string way_text(const Snapshot& snapshot, const OpenerRow& row) {
@@ -163,7 +161,7 @@ void RunReview::look_at_cost(const Snapshot& snapshot, std::size_t bucket) {
 }
 
 void MakerReview::add(const TimeWaitMakerRow& listed, bool from_now_on) {
-    constexpr std::size_t kMostAddresses = 256;
+    constexpr std::size_t kMostAddresses = 4096;  // as many as the aggregator tells apart at once
     row = listed;
     present_now += static_cast<double>(listed.time_wait.value_or(0));
     std::array<se_u8, 16> address{};

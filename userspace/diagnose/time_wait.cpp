@@ -41,7 +41,7 @@ double left_standing(double connects, double ports) {
 
 std::string service_text(const TimeWaitMakerRow& maker) {
     const EndpointView side = maker.connects ? remote_endpoint(maker.service) : local_endpoint(maker.service);
-    return format_endpoint(side.address, side.port, side.family);
+    return endpoint_text(side);
 }
 
 const HostLimits& limits_in(std::uint32_t netns, const Snapshot& snapshot) {

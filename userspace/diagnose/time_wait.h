@@ -21,9 +21,6 @@ inline constexpr double kOwnShareOfTimeWait = 0.1;
 // And does not count with fewer than this.
 inline constexpr std::uint64_t kLeastTimeWaits = 10;
 
-// So many seconds' worth of its rate: else it may be a burst that is over.
-inline constexpr double kLastingS = 1.9;
-
 // The fixed end of a maker's connections, `10.0.0.1:80`: where it connects to, or listens.
 std::string service_text(const TimeWaitMakerRow& maker);
 

@@ -23,7 +23,7 @@ constexpr double kGrave = 0.2, kMost = 0.5;
 // A burst may be over by then.
 constexpr std::uint64_t kLongEnoughNs = 3'000'000'000;
 
-// Whoever has not made TIME_WAITs for kLastingS yet is told of when they are so much of what it presses on.
+// Whose TIME_WAITs may be those of one burst is told of when they are so much of what it presses on.
 constexpr double kMuch = 0.1;
 
 struct Pressure {
@@ -50,11 +50,13 @@ Pressure pressure_of(const TimeWaitMakerRow& maker, const TimeWaitOutlook& outlo
     return pressure;
 }
 
-std::optional<Severity> severity_of(const TimeWaitMakerRow& maker, const Pressure& pressure) {
+std::optional<Severity> severity_of(const TimeWaitMakerRow& maker, const Pressure& pressure, std::optional<Pace> known,
+                                    std::uint64_t interval_ns) {
     if (maker.entered < kLeastTimeWaits || pressure.steady == 0) return std::nullopt;
-    const double entered = static_cast<double>(maker.entered);
-    if (entered < kLastingS * maker.rate_per_s.value_or(0) && entered < kMuch * pressure.limit && !pressure.skipped)
-        return std::nullopt;
+    const double rate = maker.rate_per_s.value_or(0);
+    const Pace pace = known.value_or(Pace{.lately = maker.entered, .busiest_per_s = rate, .latest_per_s = rate});
+    const bool much = static_cast<double>(pace.lately) >= kMuch * pressure.limit && pace.goes_on();
+    if (!pace.lasts(interval_ns) && !much && !pressure.skipped) return std::nullopt;
     std::optional<Severity> ports;
     if (pressure.port_share >= 1) ports = pressure.reusable ? Severity::warning : Severity::critical;
     else if (pressure.port_share >= kGrave) ports = Severity::warning;
@@ -125,17 +127,6 @@ std::vector<std::string> advice_for_acceptor(const TimeWaitMakerRow& maker, cons
     return advice;
 }
 
-// Empty: none.
-std::string address_text(const EndpointView& side) {
-    if (side.address == nullptr) return {};
-    char text[kAddressMax];
-    return {text, write_address(text, *side.address, side.family)};
-}
-
-EvidenceValue address_of(const EndpointView& side) {
-    return side.address == nullptr ? EvidenceValue() : EvidenceValue(address_text(side));
-}
-
 // What the rate was drawn from; what has overflowed has been counted.
 double confidence_of(const Pressure& pressure, std::uint32_t netns, const Snapshot& now) {
     if (pressure.table == Severity::critical && overflows_in(netns, now) != 0) return 1;
@@ -168,12 +159,12 @@ Finding finding_of(const TimeWaitMakerRow& maker, const Pressure& pressure, Seve
     finding.evidence = {
         {"side", std::string(maker.connects ? "client" : "server")},
         {"netns", std::uint64_t{maker.netns}},
-        {"laddr", address_of(local)},
+        {"laddr", evidence_value(address_text(local))},
         {"lport", or_unknown(!maker.connects, std::uint64_t{local.port})},
-        {"raddr", maker.connects ? address_of(remote) : EvidenceValue()},
+        {"raddr", maker.connects ? evidence_value(address_text(remote)) : EvidenceValue()},
         {"rport", or_unknown(maker.connects, std::uint64_t{remote.port})},
         {"rate_per_s", rate},
-        {"now", or_unknown(maker.time_wait.has_value(), maker.time_wait.value_or(0))},
+        {"now", evidence_value(maker.time_wait)},
         {"projected", outlook.capped(pressure.steady, maker.netns)},
         {"limit", or_unknown(limit != 0, limit)},
         {"entered", maker.entered},
@@ -181,9 +172,7 @@ Finding finding_of(const TimeWaitMakerRow& maker, const Pressure& pressure, Seve
         {"time_wait_max", or_unknown(most != 0, most)},
         {"ports", or_unknown(destination != nullptr,
                              std::uint64_t{destination != nullptr ? destination->ports : 0})},
-        {"exhausted_in_s", destination != nullptr && destination->exhausted_in_s.has_value()
-                               ? EvidenceValue(*destination->exhausted_in_s)
-                               : EvidenceValue()},
+        {"exhausted_in_s", destination != nullptr ? evidence_value(destination->exhausted_in_s) : EvidenceValue()},
         {"overflows", overflows_in(maker.netns, now)},
         {"tw_reuse", or_unknown(limits_in(maker.netns, now).time_wait_reuse.has_value(),
                                 std::uint64_t{limits_in(maker.netns, now).time_wait_reuse.value_or(0)})},
@@ -196,11 +185,12 @@ Finding finding_of(const TimeWaitMakerRow& maker, const Pressure& pressure, Seve
 
 }  // namespace
 
-void diagnose_time_wait_flood(const Snapshot& now, const History&, std::vector<Finding>& findings) {
+void diagnose_time_wait_flood(const Snapshot& now, const History& history, std::vector<Finding>& findings) {
     const TimeWaitOutlook outlook(now);
     for (const TimeWaitMakerRow& maker : now.time_wait_makers) {
         const Pressure pressure = pressure_of(maker, outlook, now);
-        if (const std::optional<Severity> severity = severity_of(maker, pressure); severity.has_value())
+        if (const std::optional<Severity> severity = severity_of(maker, pressure, history.pace_of(maker), now.interval_ns);
+            severity.has_value())
             findings.push_back(finding_of(maker, pressure, *severity, now, outlook));
     }
     std::ranges::move(spread_floods(now, outlook), std::back_inserter(findings));

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/format.h"
+#include "diagnose/pace.h"
 #include "events/socket_view.h"
 
 namespace sockeye {
@@ -26,7 +27,7 @@ struct Crowd {
 
     // Not a burst that may be over. `skipped`: connections there have skipped TIME_WAIT.
     [[nodiscard]] bool lasts(bool skipped) const {
-        return entered >= kLeastTimeWaits && (skipped || static_cast<double>(entered) >= kLastingS * rate);
+        return entered >= kLeastTimeWaits && (skipped || static_cast<double>(entered) >= Pace::kLastingS * rate);
     }
     void add(const TimeWaitMakerRow& maker, const TimeWaitOutlook& outlook) {
         makers.push_back(&maker);
@@ -96,7 +97,7 @@ Finding finding_of(std::uint32_t netns, const Crowd& crowd, Severity severity, c
         {"lport", EvidenceValue()},
         {"rport", EvidenceValue()},
         {"rate_per_s", crowd.rate},
-        {"now", crowd.present.has_value() ? EvidenceValue(*crowd.present) : EvidenceValue()},
+        {"now", evidence_value(crowd.present)},
         {"entered", crowd.entered},
         {"projected", outlook.capped(crowd.steady, netns)},
         {"limit", most != 0 ? EvidenceValue(std::uint64_t{most}) : EvidenceValue()},

@@ -46,6 +46,16 @@ EndpointView remote_endpoint(const socket_tuple& tuple) {
     return {is_unspecified(tuple.raddr) ? nullptr : &tuple.raddr, tuple.rport, tuple.family};
 }
 
+std::string address_text(const EndpointView& endpoint) {
+    if (endpoint.address == nullptr) return {};
+    char text[kAddressMax];
+    return {text, write_address(text, *endpoint.address, endpoint.family)};
+}
+
+std::string endpoint_text(const EndpointView& endpoint) {
+    return format_endpoint(endpoint.address, endpoint.port, endpoint.family);
+}
+
 std::string_view protocol_name(const socket_tuple& tuple) {
     if (tuple.family == WIRE_FAMILY_UNIX) return "unix";
     if (!is_ip(tuple.family)) return {};

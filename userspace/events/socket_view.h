@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "sockeye/event.h"
@@ -18,6 +19,11 @@ struct EndpointView {
 };
 EndpointView local_endpoint(const socket_tuple& tuple);
 EndpointView remote_endpoint(const socket_tuple& tuple);
+
+// "10.0.0.2"; empty: not known.
+std::string address_text(const EndpointView& endpoint);
+// "10.0.0.2:80"; see format_endpoint() for what is not known.
+std::string endpoint_text(const EndpointView& endpoint);
 
 // "tcp", "udp", "unix", "icmp", "proto-132"; empty: not known.
 std::string_view protocol_name(const socket_tuple& tuple);

@@ -61,7 +61,7 @@ std::string table_of(const std::vector<const ConnectRow*>& rows, std::size_t sho
         const std::string place = !row.container.empty() ? row.container.substr(0, 12) : row.cgroup;
         const std::string failed = failures_text(row);
         table.add({pid_text(row), row.comm.empty() ? "-" : std::string(row.comm.view()),
-                   several ? "(many)" : format_endpoint(remote.address, remote.port, remote.family),
+                   several ? "(many)" : endpoint_text(remote),
                    several ? "-" : std::to_string(row.netns), format_count(row.attempts),
                    format_count(row.established), format_count(row.pending), milliseconds_text(row.latency.p50_ms),
                    milliseconds_text(row.latency.p90_ms), milliseconds_text(row.latency.p99_ms),

@@ -15,9 +15,7 @@ Json rounded_or_null(const std::optional<double>& value) {
 Json text_or_null(std::string_view text) { return text.empty() ? Json() : Json(std::string(text)); }
 
 Json address_or_null(const EndpointView& side) {
-    if (side.address == nullptr) return {};
-    char text[kAddressMax];
-    return std::string(text, write_address(text, *side.address, side.family));
+    return text_or_null(address_text(side));
 }
 
 Json port_or_null(const EndpointView& side) { return side.port == 0 ? Json() : Json(side.port); }

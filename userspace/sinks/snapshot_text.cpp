@@ -104,7 +104,7 @@ std::string listeners_table(const Snapshot& snapshot, std::size_t rows) {
     for (std::size_t at = 0; at < shown; ++at) {
         const ListenerRow& row = all[at];
         const EndpointView local = local_endpoint(row.socket.tuple);
-        table.add({format_endpoint(local.address, local.port, local.family), std::to_string(row.socket.netns),
+        table.add({endpoint_text(local), std::to_string(row.socket.netns),
                    owner_pid_text(row.owner), owner_comm_text(row.owner), std::to_string(row.accept_queue),
                    std::to_string(row.accept_queue_max), number_text(row.overflows)});
     }
@@ -130,8 +130,8 @@ std::string sockets_table(const Snapshot& snapshot) {
         if (row.orphan) comm += " (orphan)";
         table.add({std::string(protocol_name(row.socket.tuple)), std::string(state_text(row)),
                    std::to_string(row.receive_queue), std::to_string(row.send_queue),
-                   format_endpoint(local.address, local.port, local.family),
-                   format_endpoint(remote.address, remote.port, remote.family), owner_pid_text(row.owner), comm,
+                   endpoint_text(local),
+                   endpoint_text(remote), owner_pid_text(row.owner), comm,
                    row.state_age_ns.has_value()
                        ? format_duration(std::chrono::nanoseconds(static_cast<std::int64_t>(*row.state_age_ns)))
                        : "-",

@@ -127,14 +127,9 @@ std::string left_out_text(std::size_t rows, std::size_t shown) {
     return rows > shown ? fmt::format("... {} more\n", format_count(rows - shown)) : "";
 }
 
-std::string address_text(const EndpointView& endpoint) {
-    if (endpoint.address == nullptr) return "-";
-    char text[kAddressMax];
-    return {text, write_address(text, *endpoint.address, endpoint.family)};
-}
-
-std::string endpoint_text(const EndpointView& endpoint) {
-    return format_endpoint(endpoint.address, endpoint.port, endpoint.family);
+std::string address_or_dash(const EndpointView& endpoint) {
+    std::string text = address_text(endpoint);
+    return text.empty() ? "-" : text;
 }
 
 std::string seconds_text(std::optional<double> seconds) {
@@ -182,7 +177,7 @@ std::string destinations_table(const Snapshot& snapshot, std::size_t rows) {
         const DestinationRow& row = all[at];
         const EndpointView remote = remote_endpoint(row.tuple);
         const EndpointView local = local_endpoint(row.tuple);
-        table.add({endpoint_text(remote), address_text(local), std::to_string(row.netns),
+        table.add({endpoint_text(remote), address_or_dash(local), std::to_string(row.netns),
                    std::to_string(row.in_use), std::to_string(row.time_wait), std::to_string(row.ports),
                    std::to_string(row.headroom), row.rate_per_s.has_value() ? format_rate(*row.rate_per_s) : "-",
                    row.headroom <= 0 ? "now" : seconds_text(row.exhausted_in_s)});

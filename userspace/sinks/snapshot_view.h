@@ -40,8 +40,7 @@ std::string place_text(const ProcessRow& process);
 std::string owner_pid_text(const Owner& owner);
 std::string owner_comm_text(const Owner& owner);
 // "10.0.0.2"
-std::string address_text(const EndpointView& endpoint);
-std::string endpoint_text(const EndpointView& endpoint);
+std::string address_or_dash(const EndpointView& endpoint);
 // "14m04s"
 std::string seconds_text(std::optional<double> seconds);
 // As ss says: what is not connected is not closed, it may well receive.

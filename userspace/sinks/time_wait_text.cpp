@@ -65,7 +65,7 @@ std::string makers_table(const Snapshot& snapshot, const TimeWaitOutlook& outloo
         const std::string place = !row.container.empty() ? row.container.substr(0, 12) : row.cgroup;
         table.add({pids_text(row), row.comm.empty() ? "-" : std::string(row.comm.view()),
                    row.connects ? "as client" : "as server",
-                   format_endpoint(service.address, service.port, service.family), std::to_string(row.netns),
+                   endpoint_text(service), std::to_string(row.netns),
                    row.time_wait.has_value() ? format_count(*row.time_wait) : "-", format_count(row.entered),
                    has_rate ? format_rate(*row.rate_per_s) : "-",
                    has_rate ? format_count(whole(outlook.capped(outlook.of(row), row.netns))) : "-",

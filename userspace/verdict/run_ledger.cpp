@@ -50,12 +50,6 @@ std::string text_in(const Finding& finding, std::string_view name) {
     return text != nullptr ? *text : std::string();
 }
 
-std::string destination_address(const EndpointView& side) {
-    if (side.address == nullptr) return {};
-    char text[kAddressMax];
-    return {text, write_address(text, *side.address, side.family)};
-}
-
 // Of the rules that judge by a rate: it has not come to pass.
 bool is_only_forecast(const Finding& finding) {
     if (finding.rule == "time_wait_flood") return number_in(finding, "overflows") == 0;
@@ -195,7 +189,7 @@ void RunLedger::write(const Event& event) {
         }
         if (destinations_.size() < kMostDestinations) {
             const EndpointView remote = remote_endpoint(event.socket.tuple);
-            destinations_.emplace(event.socket.netns, destination_address(remote), remote.port);
+            destinations_.emplace(event.socket.netns, address_text(remote), remote.port);
         }
     }
 }
@@ -287,7 +281,7 @@ void RunLedger::close(RunOutcome& outcome) const {
     });
     std::erase_if(outcome.last.destinations, [this](const DestinationRow& row) {
         const EndpointView remote = remote_endpoint(row.tuple);
-        return !connected_to(row.netns, destination_address(remote), remote.port);
+        return !connected_to(row.netns, address_text(remote), remote.port);
     });
     for (const auto& [key, found] : findings_) outcome.findings.push_back(found);
     std::ranges::stable_sort(outcome.findings, std::ranges::greater{}, &RunFinding::weight);

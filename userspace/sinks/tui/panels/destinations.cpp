@@ -39,7 +39,7 @@ public:
               {{.title = "DESTINATION", .align = Align::left, .importance = 10, .least = 21},
                [](const DestinationRow& row, const Moment&) { return endpoint_text(remote_endpoint(row.tuple)); }},
               {{.title = "FROM", .align = Align::left, .importance = 5},
-               [](const DestinationRow& row, const Moment&) { return address_text(local_endpoint(row.tuple)); }},
+               [](const DestinationRow& row, const Moment&) { return address_or_dash(local_endpoint(row.tuple)); }},
               {{.title = "IN USE", .importance = 7},
                [](const DestinationRow& row, const Moment&) { return count_text(row.in_use); },
                [](const DestinationRow& row, const Moment&) { return number(row.in_use); }},
@@ -98,7 +98,7 @@ protected:
         return moment.snapshot.destinations;
     }
     [[nodiscard]] std::string key_of(const DestinationRow& row, const Moment&) const override {
-        return fmt::format("{} {} {}", row.netns, address_text(local_endpoint(row.tuple)),
+        return fmt::format("{} {} {}", row.netns, address_or_dash(local_endpoint(row.tuple)),
                            endpoint_text(remote_endpoint(row.tuple)));
     }
     [[nodiscard]] Role role_of(const DestinationRow& row) const override {
