@@ -131,6 +131,30 @@ TEST_CASE("a pool that opens many at once does not run out of ports", "[port_hea
     }
 }
 
+TEST_CASE("ports that one burst took are no forecast at the end of a verdict's time", "[port_headroom]") {
+    const auto verdict_after = [](std::initializer_list<std::uint64_t> taken) {
+        Diagnosis diagnosis;
+        Snapshot snapshot;
+        snapshot.ktime_ns = 100 * kSecond;
+        diagnosis.look(snapshot);
+        std::uint64_t seconds = 0;
+        for (const std::uint64_t so_far : taken) {
+            ++seconds;
+            DestinationRow row = row_of(28232, static_cast<std::uint32_t>(so_far));
+            row.taken = so_far;
+            row.rate_per_s = static_cast<double>(so_far) / static_cast<double>(seconds);
+            row.exhausted_in_s = static_cast<double>(row.headroom) / *row.rate_per_s;
+            snapshot.ktime_ns = (100 + seconds) * kSecond;
+            snapshot.interval_ns = seconds * kSecond;
+            snapshot.destinations = {row};
+            diagnosis.look(snapshot);
+        }
+        return diagnosis.findings().size();
+    };
+    CHECK(verdict_after({3000, 3000, 3000, 3000, 3000}) == 0);
+    CHECK(verdict_after({600, 1200, 1800, 2400, 3000}) == 1);
+}
+
 TEST_CASE("what comes upon a snapshot's heels has no rate", "[port_headroom]") {
     ModelRun run;
     run.empty_baseline();

@@ -262,7 +262,10 @@ TEST_CASE("a burst that was over long before the end of a verdict's time is no f
     const auto verdict_after = [](std::initializer_list<std::uint64_t> entered) {
         Diagnosis diagnosis;
         const std::uint64_t begin_ns = 100 * kSecond;
-        Snapshot host = host_with({});
+        TimeWaitMakerRow from_before = connector(0);
+        from_before.rate_per_s.reset();
+        from_before.entered = 70;  // after the first snapshot it counts from 0
+        Snapshot host = host_with({from_before});
         host.ktime_ns = begin_ns;
         host.interval_ns = 0;
         diagnosis.look(host);

@@ -97,6 +97,7 @@ void History::add_paces(const Snapshot& snapshot) {
     };
     maker_paces_.begin(snapshot.ktime_ns, snapshot.interval_ns);
     destination_paces_.begin(snapshot.ktime_ns, snapshot.interval_ns);
+    if (snapshot.interval_ns == 0) return;  // after the first snapshot makers count from 0
     // Processes whose cgroups are not known yet have rows of their own.
     std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> made;
     for (const TimeWaitMakerRow& maker : snapshot.time_wait_makers) {
@@ -105,8 +106,12 @@ void History::add_paces(const Snapshot& snapshot) {
         lately += in_interval(maker);
     }
     for (const auto& [key, counts] : made) maker_paces_.add(key, counts.first, counts.second);
-    for (const DestinationRow& row : snapshot.destinations)
+    // Of tens of thousands only those that might run out within some time: one of ten minutes is told of.
+    constexpr double kNotSoonS = 6000;
+    for (const DestinationRow& row : snapshot.destinations) {
+        if (row.rate_per_s.value_or(0) * kNotSoonS < static_cast<double>(row.headroom)) continue;
         destination_paces_.add(pace_key(row), row.taken, in_interval(row));
+    }
 }
 
 std::optional<Pace> History::pace_of(const TimeWaitMakerRow& maker) const { return maker_paces_.of(pace_key(maker)); }

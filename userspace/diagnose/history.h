@@ -72,7 +72,7 @@ public:
     static constexpr std::uint64_t kConnectsWindowNs = 10'000'000'000;
     [[nodiscard]] const Connects* connects_before(const ConnectRow& row) const;
 
-    // How evenly TIME_WAITs were made, and ports taken. Absent: not known.
+    // How evenly TIME_WAITs were made, and ports taken. Absent: not known, or the ports will not run out soon.
     [[nodiscard]] std::optional<Pace> pace_of(const TimeWaitMakerRow& maker) const;
     [[nodiscard]] std::optional<Pace> pace_of(const DestinationRow& row) const;
 
