@@ -80,7 +80,7 @@ unsigned scaled(unsigned count, unsigned least) {
 
 std::chrono::milliseconds patience() {
     static const bool slow = emulated();
-    return std::chrono::milliseconds(slow ? 120000 : 60000);
+    return std::chrono::milliseconds(slow ? 300000 : 60000);
 }
 
 bool eventually(const std::function<bool()>& condition) {
