@@ -193,6 +193,7 @@ TEST_CASE("each filter shows exactly its part of what an unfiltered trace shows"
             compared = compared_with_whole_trace(some, std::max(scaled(800, 200) >> std::min(attempt, 8U), 40U));
         INFO("filters from " << some.front().name);
         REQUIRE(compared);
+        tell_step("filters from " + some.front().name);
         rest = rest.subspan(some.size());
     }
 }

@@ -217,20 +217,25 @@ void start_late(const Churning& churning) {
     CHECK(snapshot["drift"]["fds"] == 0);
 }
 
+void start_late_often(unsigned times, const Churning& churning) {
+    for (unsigned round = 1; round <= times; ++round) {
+        INFO("start " << round);
+        start_late(churning);
+        tell_step("start " + std::to_string(round));
+    }
+}
+
 }  // namespace
 
 TEST_CASE("a tracer that starts in the midst of a load misses nothing from then on and counts nothing twice",
           "[slow][late_start]") {
-    for (unsigned round = 0; round < scaled(5, 2); ++round) start_late({.connections = scaled(1500, 300)});
+    start_late_often(scaled(5, 2), {.connections = scaled(1500, 300)});
 }
 
 TEST_CASE("a tracer that starts while the table of TIME_WAITs is full takes none for another", "[slow][late_start]") {
-    for (unsigned round = 0; round < scaled(3, 2); ++round) start_late({.connections = scaled(1500, 300), .most_waiting = 150, .close = "client"});
+    start_late_often(scaled(3, 2), {.connections = scaled(1500, 300), .most_waiting = 150, .close = "client"});
 }
 
 TEST_CASE("fifty late starts", "[.][late_start][fifty]") {
-    for (unsigned round = 0; round < 50; ++round) {
-        INFO("start " << round + 1);
-        start_late({.connections = scaled(1500, 300)});
-    }
+    start_late_often(50, {.connections = scaled(1500, 300)});
 }

@@ -120,6 +120,8 @@ TEST_CASE("socket calls that fail are told with their errno", "[socket_call]") {
     CHECK(failed[1]["event"] == "socket");
     CHECK(failed[1]["error"] == "EPROTONOSUPPORT");
     CHECK(field(failed[1], "fd").is_null());
+    CHECK(failed[1]["type"] == "stream");
+    CHECK(failed[1]["family"] == "ipv4");
     CHECK(failed[2]["event"] == "listen");
     CHECK(failed[2]["error"] == "EOPNOTSUPP");
 }

@@ -92,6 +92,11 @@ bool eventually(const std::function<bool()>& condition) {
     return true;
 }
 
+void tell_step(const std::string& what) {
+    std::printf("  done: %s\n", what.c_str());
+    std::fflush(stdout);
+}
+
 const std::string& scratch_folder() {
     if (scratch().empty()) {
         std::string pattern =

@@ -28,6 +28,9 @@ std::chrono::milliseconds patience();
 // the condition is true. False: patience is at its end.
 bool eventually(const std::function<bool()>& condition);
 
+// A step of a long test is done: a line on standard output, so that who watches a machine's output sees it is alive.
+void tell_step(const std::string& what);
+
 // A folder of its own for this run's files, on tmpfs where there is one; removed at the end.
 const std::string& scratch_folder();
 void remove_scratch_folder();

@@ -66,6 +66,29 @@ TEST_CASE("a failed socket() is shown with its error and without a socket", "[ag
     CHECK(run.aggregator.live_sockets() == 0);
 }
 
+TEST_CASE("a call that makes no socket tells what it asked for, and where it listens", "[aggregator]") {
+    ModelRun run;
+    socket_tuple wanted{};
+    wanted.family = WIRE_FAMILY_IPV6;
+    wanted.type = 1;  // SOCK_STREAM, with protocol 0
+    run.records.by(7, "curl").socket_call(WIRE_socket, 0, wanted, -1, EMFILE);
+    const socket_tuple bound = tcp_tuple("10.0.0.2", 80);
+    run.records.by(8, "nginx").socket_call(WIRE_socket, 1, kEmpty, 5);
+    run.records.tcp_state(1, bound, WIRE_TCP_CLOSE, WIRE_TCP_LISTEN);
+    run.records.accept(0, 1, socket_tuple{}, -1, EMFILE);
+    run.apply();
+    const std::vector<Event> sockets = run.sink.of(EventKind::socket), accepts = run.sink.of(EventKind::accept);
+    REQUIRE(sockets.size() == 2);
+    CHECK(sockets[0].socket.tuple.family == WIRE_FAMILY_IPV6);
+    CHECK(sockets[0].socket.tuple.protocol == 6);
+    REQUIRE(accepts.size() == 1);
+    CHECK(call_of(accepts[0]).error == EMFILE);
+    CHECK(accepts[0].socket.id == 0);
+    CHECK(accepts[0].socket.netns == kHostNetns);
+    CHECK(accepts[0].socket.tuple.lport == 80);
+    CHECK(call_of(accepts[0]).listener == sockets[1].socket.id);
+}
+
 TEST_CASE("bind and listen are shown with the caller, and listen with its backlog", "[aggregator]") {
     ModelRun run;
     const socket_tuple bound = tcp_tuple("0.0.0.0", 80);

@@ -65,7 +65,7 @@ TEST_CASE("reserved ports are no room", "[aggregator]") {
 
 TEST_CASE("rates and exhaustion come with the second snapshot", "[aggregator]") {
     ModelRun run;
-    run.records.host_stats(40000, 40099);
+    run.records.host_stats(33001, 33100);
     for (std::uint64_t n = 1; n <= 10; ++n) connect(run, n, 7);
     run.records.tick();
     run.apply();
@@ -103,7 +103,7 @@ TEST_CASE("TIME_WAIT that will level off below the number of ports exhausts noth
 
 TEST_CASE("where connect() takes the ports of TIME_WAITs only open connections exhaust them", "[aggregator]") {
     ModelRun run;
-    run.records.host_stats(40000, 40099).time_wait_reuse = 2;  // tcp_tw_reuse 1
+    run.records.host_stats(33001, 33100).time_wait_reuse = 2;  // tcp_tw_reuse 1
     run.records.tick();
     run.apply();
     run.snapshot();
@@ -127,7 +127,7 @@ TEST_CASE("where connect() takes the ports of TIME_WAITs only open connections e
 
 TEST_CASE("a destination without room is exhausted now", "[aggregator]") {
     ModelRun run;
-    run.records.host_stats(40000, 40001);
+    run.records.host_stats(33001, 33002);
     connect(run, 1, 7);
     connect(run, 2, 7);
     run.apply();

@@ -170,3 +170,12 @@ TEST_CASE("of processes that lived shorter than a look, a fold tells", "[connect
     diagnosis.look(host_with(1, {ended}));
     CHECK(findings_of(diagnosis).size() == 1);
 }
+
+TEST_CASE("one of several servers that is down is told of, whoever else answers at that port", "[connect_failures]") {
+    const std::vector<Finding> findings = findings_in(
+        {row_toward("10.0.0.2", 1000, {}), row_toward("10.0.0.3", 0, {{"ETIMEDOUT", 50}}), row_toward("10.0.0.4", 1000, {})});
+    REQUIRE(findings.size() == 1);
+    CHECK(findings[0].title == "50 of 50 connects of client (7) to 10.0.0.3:80 failed, most with ETIMEDOUT");
+    // The slower of two attempts within one family.
+    CHECK(findings_in({row_toward("192.0.2.2", 100, {}), row_toward("192.0.2.1", 5, {{"ECANCELED", 95}})}).empty());
+}

@@ -223,6 +223,21 @@ TEST_CASE("a queue that is full, or has overflowed since the last look", "[liste
     CHECK(diagnosis.findings().empty());
 }
 
+TEST_CASE("what a listener drops is blamed on its queue only if that was seen full", "[listen_overflow]") {
+    Diagnosis diagnosis;
+    diagnosis.look(host_with_queue(1, 3, 5));
+    diagnosis.look(host_with_queue(2, 3, 9));
+    REQUIRE(diagnosis.findings().size() == 1);
+    CHECK(diagnosis.findings()[0].title == "4 connections (9 since it listens) to slow (9) at 127.0.0.1:80 were dropped, though its accept queue was never seen full");
+    CHECK(diagnosis.findings()[0].confidence < 1);
+    CHECK(diagnosis.findings()[0].advice[0].find("nstat") != std::string::npos);
+    Snapshot counted = host_with_queue(3, 3, 12);
+    counted.total.listen_overflows = 3;  // by the host
+    diagnosis.look(counted);
+    REQUIRE(diagnosis.findings().size() == 1);
+    CHECK(diagnosis.findings()[0].title.ends_with("its accept queue was full"));
+}
+
 TEST_CASE("a snapshot right after another one takes nothing back of what overflowed before", "[listen_overflow]") {
     Diagnosis diagnosis;
     diagnosis.look(host_with_queue(1, 0, 10));
@@ -238,7 +253,7 @@ TEST_CASE("a snapshot right after another one takes nothing back of what overflo
 
 TEST_CASE("a queue that overflows at look after look turns clients away for good", "[listen_overflow]") {
     Diagnosis diagnosis;
-    diagnosis.look(host_with_queue(1, 0, 0));
+    diagnosis.look(host_with_queue(1, 128, 0));
     diagnosis.look(host_with_queue(2, 0, 1));
     REQUIRE(diagnosis.findings().size() == 1);
     CHECK(diagnosis.findings()[0].title == "1 connection to slow (9) at 127.0.0.1:80 was dropped: its accept queue was full");

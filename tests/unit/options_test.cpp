@@ -133,7 +133,7 @@ TEST_CASE("durations have a unit", "[options]") {
     CHECK(*parse_duration("1.5s") == 1500ms);
     CHECK(*parse_duration("5m") == 5min);
     CHECK(*parse_duration("1h") == 1h);
-    for (const char* wrong : {"", "s", "5", "5 s", "-5s", "5sec", "1e9s", "inf", "nan", "99999h", "0ms"})
+    for (const char* wrong : {"", "s", "5", "5 s", "-5s", "5sec", "1e9s", "inf", "nan", "nans", "infs", "99999h", "0ms"})
         CHECK_FALSE(parse_duration(wrong).ok());
 }
 
@@ -151,4 +151,10 @@ TEST_CASE("a cgroup is a path from the root, with or without the mount in front"
     CHECK(*parse_cgroup("/sys/fs/cgroup") == "/");
     CHECK_FALSE(parse_cgroup("").ok());
     CHECK_FALSE(parse_cgroup("system.slice").ok());
+}
+
+TEST_CASE("a name that is empty, as of an unset variable, is no option left out", "[options]") {
+    CHECK(*parse_name("verdict.txt", "file") == "verdict.txt");
+    CHECK(parse_name("", "file").error().message == "'' is no file: the file's name, or leave the option out");
+    CHECK(parse_name("", "user").error().exit_code == ExitCode::usage);
 }

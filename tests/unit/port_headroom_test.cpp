@@ -153,6 +153,33 @@ TEST_CASE("ports that one burst took are no forecast at the end of a verdict's t
     };
     CHECK(verdict_after({3000, 3000, 3000, 3000, 3000}) == 0);
     CHECK(verdict_after({600, 1200, 1800, 2400, 3000}) == 1);
+    // A pool that has filled itself, though its mean growth would take the rest within minutes; also a large one.
+    CHECK(verdict_after({600, 1200, 1800, 2400, 3000, 3000, 3000, 3000, 3000, 3000, 3000, 3000}) == 0);
+    CHECK(verdict_after({4000, 8000, 12000, 16000, 16000, 16000, 16000, 16000, 16000, 16000, 16001, 16000}) == 0);
+    CHECK(verdict_after({4000, 8000, 12000, 16000, 16000, 16000, 16000, 18000, 20000, 22000, 24000, 26000}) == 1);
+}
+
+TEST_CASE("connections from ports outside of the range take none of it", "[port_headroom]") {
+    ModelRun run(ModelOptions{.features = FeatureSet(Feature::tcp_state)});
+    run.empty_baseline();
+    own_limits(run);
+    run.records.after(kSecond);
+    for (std::uint16_t nth = 0; nth < 120; ++nth) connects(run, 0x100U + nth, static_cast<std::uint16_t>(30000 + nth));
+    for (std::uint16_t nth = 0; nth < 10; ++nth) connects(run, 0x200U + nth, static_cast<std::uint16_t>(20000 + nth));
+    run.apply();
+    const Snapshot snapshot = run.snapshot();
+    REQUIRE(snapshot.destinations.size() == 1);
+    CHECK(snapshot.destinations[0].in_use == 130);
+    CHECK(snapshot.destinations[0].ports == 90);
+    CHECK(snapshot.destinations[0].headroom == 80);
+    Diagnosis diagnosis;
+    diagnosis.look(snapshot);
+    CHECK(diagnosis.findings().empty());
+    for (std::uint16_t nth = 10; nth < 100; ++nth) connects(run, 0x200U + nth, static_cast<std::uint16_t>(20000 + nth));
+    run.apply();
+    const Snapshot full = run.snapshot();
+    CHECK(full.destinations[0].headroom == -10);
+    CHECK(full.destinations[0].exhausted_in_s == 0);
 }
 
 TEST_CASE("what comes upon a snapshot's heels has no rate", "[port_headroom]") {

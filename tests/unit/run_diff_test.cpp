@@ -221,6 +221,68 @@ std::uint64_t made_in(const std::vector<std::vector<std::pair<const char*, std::
 
 }  // namespace
 
+namespace {
+
+// A look at so many makers and destinations, of which each has made or failed as often.
+Snapshot crowd(std::uint64_t second, std::uint16_t rows, std::uint64_t each) {
+    Snapshot snapshot;
+    snapshot.ktime_ns = second * kSecond;
+    for (std::uint16_t nth = 0; nth < rows; ++nth) {
+        TimeWaitMakerRow maker;
+        maker.comm = Comm("app");
+        maker.connects = true;
+        maker.service = test::tcp_tuple("10.0.0.1", 0, "10.0.0.2", static_cast<std::uint16_t>(1 + nth));
+        maker.entered = each;
+        snapshot.time_wait_makers.push_back(maker);
+        ConnectRow connect;
+        connect.comm = Comm("app");
+        connect.remote = maker.service;
+        connect.attempts = each;
+        connect.failed["ECONNREFUSED"] = each;
+        snapshot.connects.push_back(connect);
+        snapshot.total.time_wait_entered += each;
+    }
+    return snapshot;
+}
+
+}  // namespace
+
+TEST_CASE("what a run does not tell apart makes growth uncertain", "[diff]") {
+    constexpr std::uint16_t kMore = RunReview::kMostMakers + 10;
+    RunReview before, after;
+    for (const std::uint64_t second : {1, 31}) {
+        before.look(crowd(second, kMore, second == 1 ? 0 : 5), {});
+        // The same, without those that had no place in the first run's list, and one of those alone.
+        Snapshot one = crowd(second, 0, 0);
+        Snapshot all = crowd(second, kMore, second == 1 ? 0 : 50);
+        one.time_wait_makers = {all.time_wait_makers.back()};
+        one.connects = {all.connects.back()};
+        one.total.time_wait_entered = one.time_wait_makers[0].entered;
+        after.look(one, {});
+    }
+    CHECK(before.time_wait_untold() == 50);
+    CHECK(before.connects_untold() == 50);
+    CHECK(after.time_wait_untold() == 0);
+    const RunDiff diff = compare_runs(before, after, {});
+    CHECK(diff.count_of(DiffVerdict::regression) == 0);
+    const std::string text = diff_text(before, after, diff);
+    CHECK(text.find("~other") == std::string::npos);
+}
+
+TEST_CASE("counts that were taken back are no negative ones", "[run_review]") {
+    RunReview review;
+    Snapshot first, last;
+    first.ktime_ns = kSecond;
+    first.total.connects = 5;
+    last.ktime_ns = 2 * kSecond;
+    last.total.connects = 2;
+    last.total.accepts = 3;
+    review.look(first, {});
+    review.look(last, {});
+    CHECK(review.activity().connects == 0);
+    CHECK(review.activity().accepts == 3);
+}
+
 TEST_CASE("what was made before a review began is not its own", "[run_review]") {
     // The first snapshot counts from the start, all later ones from the first.
     CHECK(made_in({{{"10.0.0.1", 5}}, {{"10.0.0.1", 0}}}) == 0);

@@ -254,6 +254,39 @@ TEST_CASE("what lost events could change is undecided, what they could not is de
     CHECK(peak({{"skipped:fd_syscall_exit_raw", 3}}) == AssertionOutcome::undecided);
 }
 
+TEST_CASE("a lost fork may hide any number of events", "[run_ledger]") {
+    for (const char* lost : {"fork", "skipped:process_fork_classic", "map:filter_tgids"}) {
+        CHECK(outcome_after("connects.count < 100", {{lost, 1}}) == AssertionOutcome::undecided);
+        CHECK(outcome_after("connects.count < 10", {{lost, 1}}) == AssertionOutcome::failed);
+        CHECK(outcome_after("connects.pending == 0", {{lost, 1}}) == AssertionOutcome::undecided);
+    }
+    CHECK(outcome_after("connects.count < 100", {{"fork", 0}}) == AssertionOutcome::passed);
+}
+
+TEST_CASE("an end that was only concluded decides nothing", "[run_ledger]") {
+    const auto outcome_of = [](const char* text, std::int32_t error, std::int64_t latency_ns) {
+        Book book({text});
+        book.ledger.write(connect(kApp, "app", 0));
+        Event concluded = connect(kApp, "app", error, "10.0.0.2", latency_ns);
+        concluded.inferred = true;
+        book.ledger.write(concluded);
+        return book.close().assertions.front();
+    };
+    // Nobody saw it end: it may have failed, with another errno, or not.
+    CHECK(outcome_of("connects.failed == 0", ECANCELED, -1).outcome == AssertionOutcome::undecided);
+    CHECK(outcome_of("connects.failed == 0", ECANCELED, -1).reason == "the end of 1 connects was not seen");
+    CHECK(outcome_of("connects.failed <= 1", ECANCELED, -1).outcome == AssertionOutcome::passed);
+    CHECK(outcome_of("connects.failed{error=ECONNREFUSED} == 0", ECANCELED, -1).outcome == AssertionOutcome::undecided);
+    CHECK(outcome_of("connects.established >= 2", ECANCELED, -1).outcome == AssertionOutcome::undecided);
+    CHECK(outcome_of("connects.established >= 3", ECANCELED, -1).outcome == AssertionOutcome::failed);
+    CHECK(outcome_of("connects.count == 2", ECANCELED, -1).outcome == AssertionOutcome::passed);
+    CHECK(outcome_of("connects.max_ms < 100", ECANCELED, -1).outcome == AssertionOutcome::undecided);
+    // It was established, and nobody knows when.
+    CHECK(outcome_of("connects.established == 2", 0, -1).outcome == AssertionOutcome::passed);
+    CHECK(outcome_of("connects.max_ms < 100", 0, -1).outcome == AssertionOutcome::undecided);
+    CHECK(outcome_of("connects.max_ms < 0.5", 0, -1).outcome == AssertionOutcome::failed);
+}
+
 TEST_CASE("what this kernel does not show is not known", "[run_ledger]") {
     Book book({"accepts.count == 0", "timewait.count == 0"});
     book.unobserved = Feature::accept_calls;

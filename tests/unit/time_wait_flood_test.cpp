@@ -285,3 +285,29 @@ TEST_CASE("a burst that was over long before the end of a verdict's time is no f
     CHECK(verdict_after({400, 400, 400, 400, 400}) == 0);
     CHECK(verdict_after({16, 32, 48, 64, 80}) == 1);
 }
+
+TEST_CASE("a table that others have filled is not put on those who are asked about", "[time_wait_flood]") {
+    TimeWaitMakerRow few = acceptor(0.5);
+    few.entered = 15;
+    Snapshot host = host_with({few});
+    host.time_wait_overflows_by_netns[7] = 300;
+    CHECK(floods_in(host).empty());
+    host.time_wait_makers[0].rate_per_s = 20;  // 1,200 of the table's 10,000
+    CHECK(floods_in(host).size() == 1);
+}
+
+TEST_CASE("what a filter leaves out counts in what the whole comes to", "[time_wait_flood]") {
+    Snapshot all = host_with({connector(5), connector(4, "10.0.0.3"), acceptor(10)});
+    for (DestinationRow& row : all.destinations) row.ports = 200;
+    Snapshot filtered = all;
+    filtered.other_makers = {all.time_wait_makers[1], all.time_wait_makers[2]};
+    filtered.other_destinations = {all.destinations[1]};
+    filtered.time_wait_makers.resize(1);
+    filtered.destinations.resize(1);
+    const TimeWaitOutlook whole(all), part(filtered);
+    CHECK(whole.total() == Approx(200 + 200 + 600));
+    CHECK(part.total() == Approx(whole.total()));
+    CHECK(part.of(filtered.time_wait_makers[0]) == Approx(200));
+    filtered.time_wait_makers.clear();
+    CHECK(TimeWaitOutlook(filtered).total() == Approx(800));
+}

@@ -2,6 +2,8 @@
 // Rows of destinations: the arithmetic of ephemeral ports.
 #include <algorithm>
 #include <cstring>
+#include <map>
+#include <unordered_map>
 
 #include "aggregate/snapshot_rows.h"
 
@@ -21,37 +23,62 @@ std::uint32_t ephemeral_ports(const HostLimits& limits) {
 // Seconds until the ports run out if they go on being taken and given back as in the last interval.
 // Growth that is TIME_WAIT filling up ends after 60 s, when as many leave as enter: if that level lies
 // below the number of ports, they don't run out.
-std::optional<double> exhaustion(const Destination& now, const DestinationRow& row, double interval_s) {
+// `share`: of what is used, that which takes ports of the range.
+std::optional<double> exhaustion(const Destination& now, const DestinationRow& row, double share, double interval_s) {
     if (row.headroom <= 0) return 0;
-    const double growth = (static_cast<double>(now.in_use) - static_cast<double>(now.in_use_before)) / interval_s;
+    const double growth = share * (static_cast<double>(now.in_use) - static_cast<double>(now.in_use_before)) / interval_s;
     if (growth <= 0) return std::nullopt;
     const double waiting_growth =
-        (static_cast<double>(now.time_wait) - static_cast<double>(now.time_wait_before)) / interval_s;
+        share * (static_cast<double>(now.time_wait) - static_cast<double>(now.time_wait_before)) / interval_s;
     const double open_growth = growth - waiting_growth;
     if (waiting_growth > open_growth) {
-        const double level = static_cast<double>(now.in_use - now.time_wait) + *row.rate_per_s * kTimeWaitSeconds;
+        const double level = share * (static_cast<double>(now.in_use - now.time_wait) + *row.rate_per_s * kTimeWaitSeconds);
         if (level < static_cast<double>(row.ports)) return std::nullopt;
     }
     return static_cast<double>(row.headroom) / growth;
 }
 
 // The same where connect() takes the port of a TIME_WAIT that is older than a second: only younger ones are in its way.
-std::optional<double> exhaustion_with_reuse(const Destination& now, const DestinationRow& row, double interval_s) {
-    const double waiting = std::min(static_cast<double>(now.time_wait), row.rate_per_s.value_or(0));
-    const double open = static_cast<double>(now.in_use - now.time_wait);
+std::optional<double> exhaustion_with_reuse(const Destination& now, const DestinationRow& row, double share,
+                                            double interval_s) {
+    const double waiting = share * std::min(static_cast<double>(now.time_wait), row.rate_per_s.value_or(0));
+    const double open = share * static_cast<double>(now.in_use - now.time_wait);
     const double left = static_cast<double>(row.ports) - open - waiting;
     if (left <= 0) return 0;
-    const double open_before = static_cast<double>(now.in_use_before - now.time_wait_before);
+    const double open_before = share * static_cast<double>(now.in_use_before - now.time_wait_before);
     if (interval_s <= 0 || open <= open_before) return std::nullopt;
     return left * interval_s / (open - open_before);
 }
 
+// Connections that take no port of the range, by destination: bound outside of it, or opened when it was another. Every
+// socket is looked at, so only where half of some range seems to be taken.
+std::unordered_map<std::uint32_t, std::uint64_t> count_outside_range(Model& model) {
+    bool is_asked_for = false;
+    model.destinations.for_each([&](std::uint32_t, const Destination& destination) {
+        if (!is_asked_for && destination.in_use != 0)
+            is_asked_for = std::uint64_t{destination.in_use} * 2 >= ephemeral_ports(model.limits_in(destination.netns));
+    });
+    std::unordered_map<std::uint32_t, std::uint64_t> outside;
+    if (!is_asked_for) return outside;
+    std::map<std::uint32_t, HostLimits> limits;
+    model.sockets.for_each([&](std::uint32_t, const SocketEntry& socket) {
+        // One that connects has no port yet, and will get one of the range.
+        if (socket.destination == Destinations::kNone || socket.tuple.lport == 0) return;
+        const auto found = limits.find(socket.netns);
+        const HostLimits& own = found != limits.end() ? found->second : (limits[socket.netns] = model.limits_in(socket.netns));
+        if (own.port_high != 0 && (socket.tuple.lport < own.port_low || socket.tuple.lport > own.port_high))
+            ++outside[socket.destination];
+    });
+    return outside;
+}
+
 }  // namespace
 
-std::vector<DestinationRow> destination_rows(Model& model, const RowFilter& filter, std::uint64_t interval_ns,
-                                             Samples samples) {
-    std::vector<DestinationRow> rows;
+void add_destinations(Snapshot& snapshot, Model& model, const RowFilter& filter, Samples samples) {
+    std::vector<DestinationRow>& rows = snapshot.destinations;
+    const std::uint64_t interval_ns = snapshot.interval_ns;
     const double interval_s = static_cast<double>(interval_ns) / 1e9;
+    const std::unordered_map<std::uint32_t, std::uint64_t> outside = count_outside_range(model);
     model.destinations.for_each([&](std::uint32_t index, Destination& destination) {
         if (destination.in_use == 0 && destination.taken == destination.taken_before && samples == Samples::taken) {
             model.destinations.forget(index);
@@ -69,15 +96,18 @@ std::vector<DestinationRow> destination_rows(Model& model, const RowFilter& filt
         row.first_refused = {.pid = destination.first_refused_pid, .tid = 0, .comm = destination.first_refused_comm};
         const HostLimits limits = model.limits_in(row.netns);
         row.ports = ephemeral_ports(limits);
-        row.headroom = static_cast<std::int64_t>(row.ports) - static_cast<std::int64_t>(row.in_use);
+        const auto found = outside.find(index);
+        const std::uint64_t in_range = row.in_use - (found == outside.end() ? 0 : std::min(found->second, row.in_use));
+        const double share = row.in_use == 0 ? 1 : static_cast<double>(in_range) / static_cast<double>(row.in_use);
+        row.headroom = static_cast<std::int64_t>(row.ports) - static_cast<std::int64_t>(in_range);
         // A destination that is new since the previous snapshot started at nothing.
         if (interval_ns != 0) {
             row.rate_per_s = static_cast<double>(destination.taken - destination.taken_before) / interval_s;
         }
         if (limits.reuses_time_wait(row.tuple.raddr)) {
-            row.exhausted_in_s = exhaustion_with_reuse(destination, row, interval_s);
+            row.exhausted_in_s = exhaustion_with_reuse(destination, row, share, interval_s);
         } else if (interval_ns != 0) {
-            row.exhausted_in_s = exhaustion(destination, row, interval_s);
+            row.exhausted_in_s = exhaustion(destination, row, share, interval_s);
         } else if (row.headroom <= 0) {
             row.exhausted_in_s = 0;
         }
@@ -88,14 +118,18 @@ std::vector<DestinationRow> destination_rows(Model& model, const RowFilter& filt
         }
         // Where the other end closes first no port is held for long, but they are taken all the same.
         const bool is_used = destination.in_use != 0 || row.rate_per_s.value_or(0) > 0;
-        if (is_used && filter.takes(row)) rows.push_back(row);
+        if (!is_used) return;
+        if (filter.takes(row)) {
+            rows.push_back(row);
+        } else if (filter.takes_netns(row.netns)) {
+            snapshot.other_destinations.push_back(row);
+        }
     });
     std::ranges::sort(rows, [](const DestinationRow& a, const DestinationRow& b) {
         if (a.headroom != b.headroom) return a.headroom < b.headroom;
         if (a.netns != b.netns) return a.netns < b.netns;
         return std::memcmp(&a.tuple, &b.tuple, sizeof(a.tuple)) < 0;
     });
-    return rows;
 }
 
 }  // namespace sockeye

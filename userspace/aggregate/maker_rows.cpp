@@ -27,16 +27,15 @@ bool more(const TimeWaitMakerRow& a, const TimeWaitMakerRow& b) {
 
 }  // namespace
 
-std::vector<TimeWaitMakerRow> time_wait_maker_rows(Model& model, const RowFilter& filter, Makers makers,
-                                                   std::uint64_t interval_ns, Samples samples) {
-    std::vector<TimeWaitMakerRow> rows;
-    if (makers == Makers::none) return rows;
+void add_time_wait_makers(Snapshot& snapshot, Model& model, const RowFilter& filter, Makers makers, Samples samples) {
+    if (makers == Makers::none) return;
+    std::vector<TimeWaitMakerRow>& rows = snapshot.time_wait_makers;
     if (makers == Makers::counted) count_present(model);
     model.time_wait_makers.settle(model.processes);
     model.time_wait_makers.for_each([&](TimeWaitMaker& maker) {
         TimeWaitMakerRow row;
         row.comm = maker.comm;
-        const auto rate_of = [interval_ns](const auto& counts) -> std::optional<double> {
+        const auto rate_of = [interval_ns = snapshot.interval_ns](const auto& counts) -> std::optional<double> {
             if (interval_ns == 0) return std::nullopt;
             return static_cast<double>(counts.entered - counts.entered_before) * 1e9 / static_cast<double>(interval_ns);
         };
@@ -66,7 +65,11 @@ std::vector<TimeWaitMakerRow> time_wait_maker_rows(Model& model, const RowFilter
             maker.entered_before = maker.entered;
             maker.idle = idle && row.rate_per_s.has_value();
         }
-        if (idle || !filter.takes(row)) return;
+        if (idle) return;
+        if (!filter.takes(row)) {
+            if (filter.takes_netns(row.netns)) snapshot.other_makers.push_back(std::move(row));
+            return;
+        }
         std::erase_if(row.shares, [&](const TimeWaitShareRow& share) {
             const bool none = share.time_wait.value_or(0) == 0 && share.rate_per_s.value_or(0) == 0;
             return none || !filter.takes(row, share.pid);
@@ -74,7 +77,6 @@ std::vector<TimeWaitMakerRow> time_wait_maker_rows(Model& model, const RowFilter
         rows.push_back(std::move(row));
     });
     std::ranges::sort(rows, more);
-    return rows;
 }
 
 }  // namespace sockeye

@@ -137,7 +137,7 @@ struct DestinationRow {
     socket_tuple tuple{};  // lport 0
     std::uint64_t in_use = 0, time_wait = 0;
     std::uint32_t ports = 0;  // ephemeral range minus reserved ports
-    std::int64_t headroom = 0;
+    std::int64_t headroom = 0;  // of these ports, those free: in_use may have others, bound outside of the range
     std::uint64_t taken = 0;               // ports, since the destination is known
     std::optional<double> rate_per_s;      // ports taken per second, absent without two samples
     std::optional<double> exhausted_in_s;  // absent: not in sight
@@ -357,6 +357,10 @@ struct Snapshot {
     std::vector<ProcessRow> processes;                // by descending interest: sockets + descriptors
     std::vector<DestinationRow> destinations;         // by ascending headroom
     std::vector<TimeWaitMakerRow> time_wait_makers;   // by descending rate, then number; only when asked for
+    // Those of the two lists above that a filter leaves out, in the namespaces that it takes: no output lists them, but
+    // what all of them will come to depends on them, too.
+    std::vector<DestinationRow> other_destinations;
+    std::vector<TimeWaitMakerRow> other_makers;
     std::vector<ConnectRow> connects;                 // by descending attempts, at most some 2,000
     ConnectCounts connects_total;                     // of those rows
     // So many records that may have told of connects were lost, and of so many attempts none told the end (some kernels

@@ -117,9 +117,8 @@ Snapshot SnapshotBuilder::build(Model& model, const SnapshotContents& contents, 
     snapshot.descriptors = fd_totals(model);
     snapshot.processes = process_rows(model, filter);
     const Samples samples = keeps_base ? Samples::kept : Samples::taken;
-    snapshot.destinations = destination_rows(model, filter, snapshot.interval_ns, samples);
-    snapshot.time_wait_makers =
-        time_wait_maker_rows(model, filter, contents.time_wait_makers, snapshot.interval_ns, samples);
+    add_destinations(snapshot, model, filter, samples);
+    add_time_wait_makers(snapshot, model, filter, contents.time_wait_makers, samples);
     snapshot.containers = container_rows(snapshot, previous_descriptors_, samples);
     add_connects(snapshot, model, filter, samples);
     if (contents.close_wait && snapshot.tcp_states[WIRE_TCP_CLOSE_WAIT] != 0)

@@ -27,8 +27,10 @@ const Process* owner_of(const Model& model, const SocketEntry& socket);
 Owner shown(const Process* process);
 
 std::vector<ProcessRow> process_rows(const Model& model, const RowFilter& filter);
-std::vector<TimeWaitMakerRow> time_wait_maker_rows(Model& model, const RowFilter& filter, Makers makers,
-                                                   std::uint64_t interval_ns, Samples samples);
+// Fill Snapshot::time_wait_makers and destinations, and what the filter leaves out of them; Snapshot::interval_ns is
+// what rates are measured over.
+void add_time_wait_makers(Snapshot& snapshot, Model& model, const RowFilter& filter, Makers makers, Samples samples);
+void add_destinations(Snapshot& snapshot, Model& model, const RowFilter& filter, Samples samples);
 // Fills Snapshot::connects and what goes with it.
 void add_connects(Snapshot& snapshot, Model& model, const RowFilter& filter, Samples samples);
 // `descriptors_before`: of each container at the snapshot that rates are measured against.
@@ -42,7 +44,5 @@ std::vector<ListenerRow> listener_rows(const Model& model, const RowFilter& filt
 // These, too, append the ways that they name.
 std::vector<RefusalRow> refusal_rows(const Model& model, const RowFilter& filter, std::vector<WayRow>& ways);
 std::vector<OpenerRow> opener_rows(Model& model, const RowFilter& filter, std::vector<WayRow>& ways);
-std::vector<DestinationRow> destination_rows(Model& model, const RowFilter& filter, std::uint64_t interval_ns,
-                                             Samples samples);
 
 }  // namespace sockeye

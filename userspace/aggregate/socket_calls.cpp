@@ -3,6 +3,9 @@
 // speak of one outcome, the states are believed and the call is silent.
 #include "aggregate/socket_calls.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <cerrno>
 
 namespace sockeye {
@@ -72,9 +75,28 @@ void SocketCalls::apply(const socket_call_event& record) {
     }
 }
 
+// What was asked for, where there is no socket to tell: with protocol 0 the kernel takes the family's own.
+SocketEntry SocketCalls::asked_for(const socket_call_event& record, std::uint32_t caller) const {
+    SocketEntry asked;
+    asked.tuple = record.tuple;
+    asked.netns = record.netns;
+    if (asked.netns == 0 && caller != ProcessTable::kNone) asked.netns = model_.processes.at(caller).netns;
+    const bool inet = asked.tuple.family == WIRE_FAMILY_IPV4 || asked.tuple.family == WIRE_FAMILY_IPV6;
+    if (inet && asked.tuple.protocol == 0) {
+        if (asked.tuple.type == SOCK_STREAM) asked.tuple.protocol = IPPROTO_TCP;
+        if (asked.tuple.type == SOCK_DGRAM) asked.tuple.protocol = IPPROTO_UDP;
+    }
+    return asked;
+}
+
 void SocketCalls::socket(const socket_call_event& record, std::uint32_t caller) {
+    if (record.error != 0) {
+        const SocketEntry asked = asked_for(record, caller);
+        writer_.call(EventKind::socket, record.header, caller, &asked, {.fd = record.fd, .error = record.error});
+        return;
+    }
     const SocketEntry* entry = nullptr;
-    if (record.error == 0 && record.sk != 0) {
+    if (record.sk != 0) {
         if (const std::uint32_t before = model_.sockets.find_sk(record.sk); before != SocketTable::kNone) {
             SocketEntry& old = model_.sockets.at(before);
             if (old.is(kMinisock)) {
@@ -90,7 +112,7 @@ void SocketCalls::socket(const socket_call_event& record, std::uint32_t caller) 
         made.set(kAgeKnown);
         entry = &made;
     }
-    writer_.call(EventKind::socket, record.header, caller, entry, {.fd = record.fd, .error = record.error});
+    writer_.call(EventKind::socket, record.header, caller, entry, {.fd = record.fd, .error = 0});
 }
 
 void SocketCalls::bind_or_listen(const socket_call_event& record, std::uint32_t caller) {
@@ -156,11 +178,20 @@ void SocketCalls::accept(const socket_call_event& record, std::uint32_t caller) 
     // A non-blocking accept() that finds nobody waiting has not failed.
     if (record.error == EAGAIN) return;
     SocketCall call{.fd = record.fd, .error = record.error};
-    if (const std::uint32_t listener = model_.sockets.find_sk(record.listener); listener != SocketTable::kNone) {
-        call.listener = model_.sockets.at(listener).id;
+    const std::uint32_t listener = model_.sockets.find_sk(record.listener);
+    if (listener != SocketTable::kNone) call.listener = model_.sockets.at(listener).id;
+    if (record.error != 0) {
+        // Where it listens is all that is known.
+        SocketEntry asked = asked_for(record, caller);
+        if (listener != SocketTable::kNone) {
+            asked.tuple = model_.sockets.at(listener).tuple;
+            asked.netns = model_.sockets.at(listener).netns;
+        }
+        writer_.call(EventKind::accept, record.header, caller, &asked, call);
+        return;
     }
     const SocketEntry* entry = nullptr;
-    if (record.error == 0 && record.sk != 0) {
+    if (record.sk != 0) {
         std::uint32_t index = model_.sockets.find_sk(record.sk);
         if ((record.header.flags & WIRE_FLAG_PERHAPS) != 0 &&
             (index == SocketTable::kNone || is_other_life(model_.sockets.at(index), record) ||
@@ -200,7 +231,7 @@ void SocketCalls::accept(const socket_call_event& record, std::uint32_t caller) 
         }
         entry = &model_.sockets.at(index);
     }
-    if (record.error == 0 && record.fd < 0) return;  // only the owner was asked for
+    if (record.fd < 0) return;  // only the owner was asked for
     writer_.call(EventKind::accept, record.header, caller, entry, call);
 }
 

@@ -24,6 +24,8 @@ private:
     void close(const socket_call_event& record);
     // The socket that a call names; made if it has not been heard of.
     std::uint32_t find_or_make(const socket_call_event& record, std::uint32_t caller);
+    // Stands for the socket that a call failed to make; its id is 0.
+    [[nodiscard]] SocketEntry asked_for(const socket_call_event& record, std::uint32_t caller) const;
 
     Model& model_;
     EventWriter& writer_;

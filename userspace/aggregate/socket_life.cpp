@@ -69,12 +69,12 @@ void SocketLife::end_attempt(std::uint32_t index, const event_header& cause, std
     socket.outcome_error = static_cast<std::uint16_t>(error);
     if (error == EADDRNOTAVAIL) count_refused(socket, cause.ktime_ns);
     SocketCall call{.fd = socket.fd, .error = error};
-    if (socket.attempt_ns != 0 && cause.ktime_ns >= socket.attempt_ns) {
-        call.latency_ns = static_cast<std::int64_t>(cause.ktime_ns - socket.attempt_ns);
-    }
     // What was concluded happened some time before its cause.
     std::optional<std::uint64_t> latency_ns;
-    if (call.latency_ns >= 0 && certainty == Certainty::observed) latency_ns = static_cast<std::uint64_t>(call.latency_ns);
+    if (certainty == Certainty::observed && socket.attempt_ns != 0 && cause.ktime_ns >= socket.attempt_ns) {
+        latency_ns = cause.ktime_ns - socket.attempt_ns;
+        call.latency_ns = static_cast<std::int64_t>(*latency_ns);
+    }
     model_.connects.end(index, error, latency_ns);
     writer_.call(EventKind::connect, by_connector(socket, cause), socket.owner, &socket, call, certainty);
 }

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <span>
 
@@ -27,7 +28,7 @@ std::optional<double> number_with_unit(std::string_view text, std::span<const Un
     double number = 0;
     const auto [end, error] =
         std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-    if (error != std::errc{} || number < 0) return std::nullopt;
+    if (error != std::errc{} || !std::isfinite(number) || number < 0) return std::nullopt;
     const std::string_view rest(end, static_cast<std::size_t>(text.data() + text.size() - end));
     const auto unit = std::ranges::find(units, rest, &Unit::name);
     if (unit == units.end()) return std::nullopt;
@@ -46,6 +47,11 @@ Result<std::chrono::nanoseconds> parse_duration(std::string_view text) {
     if (*nanoseconds < 1e6 || *nanoseconds > kLongest)
         return Error(fmt::format("'{}' is out of range: 1ms to 24000h", text), ExitCode::usage);
     return std::chrono::nanoseconds(static_cast<std::int64_t>(*nanoseconds));
+}
+
+Result<std::string> parse_name(std::string_view text, std::string_view what) {
+    if (text.empty()) return Error(fmt::format("'' is no {0}: the {0}'s name, or leave the option out", what), ExitCode::usage);
+    return std::string(text);
 }
 
 Result<std::size_t> parse_ring_size(std::string_view text) {

@@ -95,6 +95,8 @@ Result<void> check_together(const Options& options);
 
 // Parsers of values that are not part of a filter. Errors as in events/filter.h.
 Result<std::chrono::nanoseconds> parse_duration(std::string_view text);  // "500ms", "30s", "5m", "1h"
+// Of a file or a user: anything but nothing.
+Result<std::string> parse_name(std::string_view text, std::string_view what);
 Result<std::size_t> parse_ring_size(std::string_view text);              // "64K", "8M"; a power of two
 Result<HookTier> parse_tier(std::string_view text);
 // As parse_netns(); `self` is the namespace that sockeye runs in.

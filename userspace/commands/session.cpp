@@ -291,6 +291,8 @@ Result<void> Session::tick(tick_reason reason) {
     }
     RecordBatch last;
     append_record(last, read_host_stats());
+    // Events of what these counters count come before them. But what came since "ready" was said belongs behind that tick.
+    if (Result<void> drained = reason != TICK_READY ? drain() : Result<void>(); !drained) return drained;
     append_record(last, make_tick(reason));
     last_tick_ns_ = monotonic_ns();
     if (Result<void> delivered = deliver_as_is(last); !delivered) return delivered;

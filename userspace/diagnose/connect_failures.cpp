@@ -52,14 +52,16 @@ Recent recent_of(const ConnectRow& row, const History& history) {
     return recent;
 }
 
-// Whoever reaches the same port at another address has tried several, as resolvers give them (RFC 8305, happy
-// eyeballs), and needs only one: ::1 refused and 127.0.0.1 taken, or the slower attempt given up.
+// Whoever reaches the same port at an address of the other family has tried both, as resolvers give them (RFC 8305, happy
+// eyeballs), and needs only one: ::1 refused and 127.0.0.1 taken. The slower of several attempts is given up, whatever
+// its family. But what fails while another of that family is reached is one of several servers, and down.
 bool has_fallen_back(const ConnectRow& row, const Recent& recent, const Snapshot& now,
                      const std::vector<std::uint64_t>& established) {
     for (std::size_t at = 0; at < now.connects.size(); ++at) {
         const ConnectRow& other = now.connects[at];
         if (&other == &row || other.pid != row.pid || other.comm != row.comm || other.netns != row.netns) continue;
         if (other.remote.rport != row.remote.rport || other.of != row.of) continue;
+        if (other.remote.family == row.remote.family && recent.failed.front().first != "ECANCELED") continue;
         if (established[at] * 2 >= recent.failures()) return true;
     }
     return false;

@@ -50,8 +50,12 @@ private:
     static Counts failed_of(const RunReview& review);
 
     [[nodiscard]] bool grew(double from, double from_seconds, double to, double to_seconds) const;
-    DiffRow& add_count(std::string_view measure, std::string subject, double before, double after);
-    void add_counts(std::string_view measure, const Counts& before, const Counts& after);
+    // Of what a run counted without telling whose it was; any part of it may be a row's.
+    struct Untold {
+        std::uint64_t before = 0, after = 0;
+    };
+    DiffRow& add_count(std::string_view measure, std::string subject, double before, double after, Untold untold);
+    void add_counts(std::string_view measure, const Counts& before, const Counts& after, Untold untold);
     DiffRow& add_level(std::string_view measure, std::string subject, double before, double after, double least);
     void add_groups();
     void add_slope(const GroupKey& key, const GroupReview& before, const GroupReview& after);
@@ -91,7 +95,13 @@ bool Comparison::grew(double from, double from_seconds, double to, double to_sec
     return lowest_to > (1 + options_.threshold) * highest_from && to - from * to_seconds / from_seconds >= kLeastEvents;
 }
 
-DiffRow& Comparison::add_count(std::string_view measure, std::string subject, double before, double after) {
+DiffRow& Comparison::add_count(std::string_view measure, std::string subject, double before, double after, Untold untold) {
+    const double before_missed = before_.lost + static_cast<double>(untold.before);
+    const double after_missed = after_.lost + static_cast<double>(untold.after);
+    const auto note = [](std::string_view run, double lost, std::uint64_t others) {
+        return others == 0 ? fmt::format("the {} run lost {:.0f} events", run, lost)
+                           : fmt::format("of the {} run {} are not told apart and {:.0f} events lost", run, others, lost);
+    };
     const double before_s = options_.totals ? 1 : before_.seconds, after_s = options_.totals ? 1 : after_.seconds;
     DiffRow row{.measure = measure,
                 .subject = std::move(subject),
@@ -101,21 +111,21 @@ DiffRow& Comparison::add_count(std::string_view measure, std::string subject, do
                 .before_total = before,
                 .after_total = after,
                 .note = {}};
-    if (grew(before + before_.lost, before_s, after, after_s)) {
+    if (grew(before + before_missed, before_s, after, after_s)) {
         row.verdict = DiffVerdict::regression;
-    } else if (grew(after + after_.lost, after_s, before, before_s)) {
+    } else if (grew(after + after_missed, after_s, before, before_s)) {
         row.verdict = DiffVerdict::improvement;
     } else if (grew(before, before_s, after, after_s)) {
         row.verdict = DiffVerdict::uncertain;
-        row.note = fmt::format("the first run lost {:.0f} events", before_.lost);
-    } else if (after_.lost > 0 && before + after > 0 && grew(before, before_s, after + after_.lost, after_s)) {
-        row.note = fmt::format("the second run lost {:.0f} events", after_.lost);
+        row.note = note("first", before_.lost, untold.before);
+    } else if (after_missed > 0 && before + after > 0 && grew(before, before_s, after + after_missed, after_s)) {
+        row.note = note("second", after_.lost, untold.after);
     }
     diff_.rows.push_back(std::move(row));
     return diff_.rows.back();
 }
 
-void Comparison::add_counts(std::string_view measure, const Counts& before, const Counts& after) {
+void Comparison::add_counts(std::string_view measure, const Counts& before, const Counts& after, Untold untold) {
     std::map<std::string, double> whole_before, whole_after;
     std::map<std::string, std::size_t> destinations;
     for (const auto& [key, count] : before) whole_before[key.first] += count;
@@ -125,10 +135,10 @@ void Comparison::add_counts(std::string_view measure, const Counts& before, cons
     std::map<std::string, DiffVerdict> verdicts;
     for (const std::string& process : keys_of(whole_before, whole_after)) {
         if (destinations[process] != 1)
-            verdicts[process] = add_count(measure, process, value_in(whole_before, process), value_in(whole_after, process)).verdict;
+            verdicts[process] = add_count(measure, process, value_in(whole_before, process), value_in(whole_after, process), untold).verdict;
     }
     for (const auto& key : keys) {
-        DiffRow& row = add_count(measure, key.first + " " + key.second, value_in(before, key), value_in(after, key));
+        DiffRow& row = add_count(measure, key.first + " " + key.second, value_in(before, key), value_in(after, key), untold);
         if (destinations[key.first] != 1 && row.verdict != verdicts[key.first]) row.verdict = DiffVerdict::same;
     }
 }
@@ -244,15 +254,17 @@ Comparison::Counts Comparison::time_wait_of(const RunReview& review) {
 Comparison::Counts Comparison::failed_of(const RunReview& review) {
     Counts counts;
     for (const auto& [key, connect] : review.connects())
-        if (connect.attempts != 0) counts[{key.first.empty() ? "unknown" : key.first, "to " + key.second}] += static_cast<double>(connect.failed_count());
+        if (connect.attempts != 0 && key.first != RunReview::kOthers) counts[{key.first.empty() ? "unknown" : key.first, "to " + key.second}] += static_cast<double>(connect.failed_count());
     return counts;
 }
 
 RunDiff Comparison::run() && {
     diff_.options = options_;
     add_findings();
-    add_counts("time_wait_made", time_wait_of(before_.review), time_wait_of(after_.review));
-    add_counts("connects_failed", failed_of(before_.review), failed_of(after_.review));
+    add_counts("time_wait_made", time_wait_of(before_.review), time_wait_of(after_.review),
+               {before_.review.time_wait_untold(), after_.review.time_wait_untold()});
+    add_counts("connects_failed", failed_of(before_.review), failed_of(after_.review),
+               {before_.review.connects_untold(), after_.review.connects_untold()});
     add_latencies();
     add_groups();
     add_openers();

@@ -337,16 +337,23 @@ std::uint64_t ConnectReview::failed_count() const { return sum_of(failed); }
 
 Activity RunReview::activity() const {
     Activity all = last_.total;
-    const Activity& before = first_.total;
-    all.connects -= before.connects;
-    all.connects_failed -= before.connects_failed;
-    all.accepts -= before.accepts;
-    all.closes -= before.closes;
-    all.time_wait_entered -= before.time_wait_entered;
-    all.time_wait_left -= before.time_wait_left;
-    all.listen_overflows -= before.listen_overflows;
-    all.time_wait_overflows -= before.time_wait_overflows;
+    // Of what was counted at first some can have been taken back: connects that a filter turned out to leave out.
+    for (const auto counter : Activity::kCounters) all.*counter -= std::min(all.*counter, first_.total.*counter);
     return all;
+}
+
+std::uint64_t RunReview::time_wait_untold() const {
+    if (!makers_.contains(kOthers)) return 0;
+    std::uint64_t told = 0;
+    for (const auto& [key, maker] : makers_)
+        if (key != kOthers) told += maker.entered();
+    const std::uint64_t all = activity().time_wait_entered;
+    return all - std::min(all, told);
+}
+
+std::uint64_t RunReview::connects_untold() const {
+    const auto others = connects_.find({kOthers, kOthers});
+    return others == connects_.end() ? 0 : others->second.failed_count();
 }
 
 std::uint64_t RunReview::lost() const { return sum_of(last_.lost); }

@@ -85,7 +85,7 @@ struct CostReview {
 
 class RunReview {
 public:
-    static constexpr std::size_t kMostProcesses = 256, kMostMakers = 256, kMostGroups = 1024, kMostConnects = 512,
+    static constexpr std::size_t kMostProcesses = 256, kMostMakers = 1024, kMostGroups = 1024, kMostConnects = 1024,
                                  kMostFindings = 200, kMostKinds = 64, kMostOpeners = 512;
     static constexpr const char* kOthers = "~other";
 
@@ -109,6 +109,9 @@ public:
     [[nodiscard]] const Track& accepts_per_s() const { return accepts_per_s_; }
     [[nodiscard]] const Track& time_wait_per_s() const { return time_wait_per_s_; }
     [[nodiscard]] const std::map<std::string, MakerReview>& makers() const { return makers_; }
+    // TIME_WAITs that makers beyond kMostMakers made, and connects of rows beyond kMostConnects that failed.
+    [[nodiscard]] std::uint64_t time_wait_untold() const;
+    [[nodiscard]] std::uint64_t connects_untold() const;
     [[nodiscard]] const std::map<std::pair<std::uint32_t, std::string>, ProcessReview>& processes() const {
         return processes_;
     }

@@ -66,9 +66,10 @@ std::uint64_t time_wait_over_limit(const Snapshot& snapshot) {
 }
 
 TimeWaitOutlook::TimeWaitOutlook(const Snapshot& snapshot) : snapshot_(snapshot) {
-    if (snapshot.time_wait_makers.empty()) return;
-    destinations_.reserve(snapshot.destinations.size());
-    for (const DestinationRow& row : snapshot.destinations) destinations_.push_back(&row);
+    if (snapshot.time_wait_makers.empty() && snapshot.other_makers.empty()) return;
+    destinations_.reserve(snapshot.destinations.size() + snapshot.other_destinations.size());
+    for (const std::vector<DestinationRow>* rows : {&snapshot.destinations, &snapshot.other_destinations})
+        for (const DestinationRow& row : *rows) destinations_.push_back(&row);
     std::ranges::sort(destinations_, [](const DestinationRow* left, const DestinationRow* right) {
         return compare(left->netns, left->tuple, *right) < 0;
     });
@@ -77,6 +78,7 @@ TimeWaitOutlook::TimeWaitOutlook(const Snapshot& snapshot) : snapshot_(snapshot)
         makers_.push_back(projected(maker));
         by_netns_[maker.netns] += makers_.back();
     }
+    for (const TimeWaitMakerRow& maker : snapshot.other_makers) by_netns_[maker.netns] += projected(maker);
 }
 
 double TimeWaitOutlook::of(const TimeWaitMakerRow& maker) const {
@@ -88,9 +90,19 @@ double TimeWaitOutlook::in(std::uint32_t netns) const {
     return found == by_netns_.end() ? 0 : found->second;
 }
 
+bool TimeWaitOutlook::is_much(std::uint32_t netns, double steady, double present) const {
+    if (steady < kOwnShareOfTimeWait * in(netns)) return false;
+    if (overflows_in(netns, snapshot_) == 0) return true;
+    return std::max(steady, present) >= kOwnShareOfTimeWait * limits_in(netns, snapshot_).time_wait_max;
+}
+
+bool TimeWaitOutlook::is_much(const TimeWaitMakerRow& maker) const {
+    return is_much(maker.netns, of(maker), static_cast<double>(maker.time_wait.value_or(maker.entered)));
+}
+
 double TimeWaitOutlook::total() const {
     double sum = 0;
-    for (const double each : makers_) sum += each;
+    for (const auto& [netns, steady] : by_netns_) sum += steady;
     return sum;
 }
 

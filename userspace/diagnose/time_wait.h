@@ -34,8 +34,8 @@ std::uint64_t overflows_in(std::uint32_t netns, const Snapshot& snapshot);
 // have skipped TIME_WAIT, until the socket table is read again. 0 where it is observed.
 std::uint64_t time_wait_over_limit(const Snapshot& snapshot);
 
-// How many TIME_WAITs there will be if all makers go on as they did. Made once for a snapshot, which must outlive it:
-// every maker has to find its destination.
+// How many TIME_WAITs there will be if all makers go on as they did, with those that a filter leaves out. Made once for
+// a snapshot, which must outlive it: every maker has to find its destination.
 class TimeWaitOutlook {
 public:
     explicit TimeWaitOutlook(const Snapshot& snapshot);
@@ -44,6 +44,10 @@ public:
     [[nodiscard]] double of(const TimeWaitMakerRow& maker) const;
     // Of all makers of that namespace.
     [[nodiscard]] double in(std::uint32_t netns) const;
+    // Whether makers that will have `steady`, and have or have made `present`, are much of that namespace's. A full table
+    // may be others', whom a filter hides: then of the table, too.
+    [[nodiscard]] bool is_much(std::uint32_t netns, double steady, double present) const;
+    [[nodiscard]] bool is_much(const TimeWaitMakerRow& maker) const;
     // Of the whole host, and of the namespace that will have most: that one's limit is met first.
     [[nodiscard]] double total() const;
     [[nodiscard]] double most() const;
@@ -70,7 +74,7 @@ private:
 
     const Snapshot& snapshot_;
     std::vector<const DestinationRow*> destinations_;  // sorted
-    std::vector<double> makers_;                       // as in the snapshot
+    std::vector<double> makers_;                       // as in Snapshot::time_wait_makers
     std::map<std::uint32_t, double> by_netns_;
 };
 

@@ -38,8 +38,7 @@ struct Pressure {
 Pressure pressure_of(const TimeWaitMakerRow& maker, const TimeWaitOutlook& outlook, const Snapshot& now) {
     Pressure pressure;
     pressure.steady = outlook.of(maker);
-    if (pressure.steady >= kOwnShareOfTimeWait * outlook.in(maker.netns))
-        pressure.table = outlook.table_severity(maker.netns);
+    if (outlook.is_much(maker)) pressure.table = outlook.table_severity(maker.netns);
     pressure.limit = limits_in(maker.netns, now).time_wait_max;
     pressure.skipped = overflows_in(maker.netns, now) != 0;
     if (const DestinationRow* destination = outlook.destination_of(maker); destination != nullptr && destination->ports != 0) {

@@ -120,14 +120,16 @@ std::string crowd_name(const Crowd& crowd) {
 
 void look_at_namespace(std::uint32_t netns, Severity severity, const Snapshot& now, const TimeWaitOutlook& outlook,
                        std::vector<Finding>& findings) {
-    const double least = kOwnShareOfTimeWait * outlook.in(netns);
     const bool skipped = overflows_in(netns, now) != 0;
     std::map<CrowdKey, Crowd> crowds;
     Crowd all;
+    const auto is_much = [&](const Crowd& crowd) {
+        return outlook.is_much(netns, crowd.steady, static_cast<double>(crowd.present.value_or(crowd.entered)));
+    };
     bool somebody_named = false;
     for (const TimeWaitMakerRow& maker : now.time_wait_makers) {
         if (maker.netns != netns || maker.entered == 0) continue;
-        if (outlook.of(maker) >= least) {
+        if (outlook.is_much(maker)) {
             somebody_named = true;
             continue;
         }
@@ -136,7 +138,7 @@ void look_at_namespace(std::uint32_t netns, Severity severity, const Snapshot& n
     }
     for (const auto& [key, crowd] : crowds) {
         const auto& [comm, container, connects] = key;
-        if (crowd.steady < least || !crowd.lasts(skipped) || crowd.makers.size() < 2) continue;
+        if (!is_much(crowd) || !crowd.lasts(skipped) || crowd.makers.size() < 2) continue;
         somebody_named = true;
         Finding finding = finding_of(
             netns, crowd, severity,
@@ -146,7 +148,7 @@ void look_at_namespace(std::uint32_t netns, Severity severity, const Snapshot& n
         finding.container = crowd.makers.front()->container;
         findings.push_back(std::move(finding));
     }
-    if (somebody_named || all.makers.empty() || !all.lasts(skipped) || all.steady == 0) return;
+    if (somebody_named || all.makers.empty() || !all.lasts(skipped) || all.steady == 0 || !is_much(all)) return;
     findings.push_back(finding_of(
         netns, all, severity, fmt::format("{} everybody", netns),
         fmt::format("{} makers in network namespace {}, none with a tenth of it,", format_count(all.makers.size()), netns),

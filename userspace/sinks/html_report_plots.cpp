@@ -53,7 +53,12 @@ std::string makers_table(const RunReview& review) {
                    count_text(maker.present.highest()), count_text(maker.present.last()),
                    !row.container.empty() ? row.container.substr(0, 12) : row.cgroup.empty() ? "–" : row.cgroup});
     }
-    return table.empty() ? "" : table.html() + more_rows(makers.size());
+    if (table.empty()) return "";
+    std::string text = table.html() + more_rows(makers.size());
+    if (const std::uint64_t untold = review.time_wait_untold(); untold != 0)
+        text += report_paragraph(fmt::format("Makers beyond the first {} are not told apart; they made {}.",
+                                             format_count(RunReview::kMostMakers), format_count(untold)));
+    return text;
 }
 
 std::string_view shape_text(Shape shape) {

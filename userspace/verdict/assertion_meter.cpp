@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <limits>
+#include <span>
 
 #include "base/format.h"
 #include "base/utf8.h"
@@ -25,11 +27,38 @@ bool glob_matches(const std::string& glob, std::string_view text) {
 
 const socket_tuple& tuple_of(const Event& event) { return event.socket.tuple; }
 
+// Classes that follow the processes: what one of these hides is all that a child of the tree does.
+constexpr std::string_view kFollowing[] = {"fork", "process_fork", "map:filter_tgids"};
+
+std::string_view class_of(std::string_view loss_class) {
+    constexpr std::string_view kSkipped = "skipped:";
+    return loss_class.starts_with(kSkipped) ? loss_class.substr(kSkipped.size()) : loss_class;
+}
+
+bool is_of(std::string_view loss_class, std::span<const std::string_view> words) {
+    const std::string_view name = class_of(loss_class);
+    return std::ranges::any_of(words, [name](std::string_view word) { return name.starts_with(word); });
+}
+
+bool is_latency(Metric metric) {
+    return metric == Metric::connects_p50 || metric == Metric::connects_p90 || metric == Metric::connects_p99 ||
+           metric == Metric::connects_max;
+}
+
+bool asks_how_it_ended(Metric metric) {
+    return metric == Metric::connects_failed || metric == Metric::connects_established || is_latency(metric);
+}
+
+// Nobody told how it ended.
+bool is_guess(const Event& event) {
+    return event.inferred && is_tcp_outcome(event) && std::get<SocketCall>(event.detail).error == ECANCELED;
+}
+
 // Classes of loss by which a metric may be too small: those that begin with one of these words, or do behind
 // "skipped:". What follows the processes or says what a record is concerns all.
 std::vector<std::string_view> loss_classes(Metric metric) {
-    std::vector<std::string_view> classes = {"fork",      "process_fork", "socket_syscall", "map:filter_tgids",
-                                             "malformed", "unknown_kind"};
+    std::vector<std::string_view> classes(std::begin(kFollowing), std::end(kFollowing));
+    classes.insert(classes.end(), {"socket_syscall", "malformed", "unknown_kind"});
     const auto add = [&classes](std::initializer_list<std::string_view> more) {
         classes.insert(classes.end(), more);
     };
@@ -132,9 +161,18 @@ bool AssertionMeter::is_counted(const Event& event) const {
     }
 }
 
+// If that guess is wrong.
+bool AssertionMeter::could_count(const Event& event) const {
+    return asks_how_it_ended(assertion_.metric) && matches_process(event.owner.pid, event.owner.comm.view()) && matches_ends(tuple_of(event));
+}
+
 void AssertionMeter::take(const Event& event) {
-    if (!is_counted(event) || !matches(event)) return;
+    if (!is_counted(event) || !matches(event)) {
+        if (is_guess(event) && could_count(event)) ++guesses_else_;
+        return;
+    }
     ++count_;
+    if (assertion_.metric == Metric::connects_failed && is_guess(event)) ++guesses_counted_;
     const auto* call = std::get_if<SocketCall>(&event.detail);
     if (call != nullptr && call->latency_ns >= 0) latencies_.add(static_cast<std::uint64_t>(call->latency_ns));
 }
@@ -157,26 +195,34 @@ std::string AssertionMeter::nobody(const RunFacts& facts) const {
 
 std::uint64_t AssertionMeter::lost_of_its_kind(const RunFacts& facts) const {
     std::uint64_t sum = 0;
+    const std::vector<std::string_view> classes = loss_classes(assertion_.metric);
     for (const auto& [loss_class, count] : facts.lost) {
-        std::string_view name = loss_class;
-        if (name.starts_with("skipped:")) name.remove_prefix(8);
-        if (std::ranges::any_of(loss_classes(assertion_.metric),
-                                [name](std::string_view word) { return name.starts_with(word); }))
-            sum += count;
+        if (is_of(loss_class, classes)) sum += count;
     }
     return sum;
 }
 
+// Nobody knows how long those took whose end was concluded.
+std::uint64_t AssertionMeter::ends_unseen() const {
+    const std::uint64_t untimed = is_latency(assertion_.metric) ? count_ - latencies_.count() : 0;
+    return guesses_counted_ + guesses_else_ + untimed;
+}
+
+bool AssertionMeter::has_lost_processes(const RunFacts& facts) {
+    return std::ranges::any_of(facts.lost, [](const auto& lost) { return lost.second != 0 && is_of(lost.first, kFollowing); });
+}
+
 AssertionMeter::Measured AssertionMeter::counted(const RunFacts& facts) const {
     if (std::string why = nobody(facts); !why.empty()) return {.value = {}, .why = std::move(why)};
-    const double lost = static_cast<double>(lost_of_its_kind(facts));
+    const double lost = has_lost_processes(facts) ? kInfinity : static_cast<double>(lost_of_its_kind(facts));
     double scale = 1;
     if (row_of(assertion_.metric).unit == MetricUnit::per_second) {
         if (facts.seconds <= 0) return {.value = {}, .why = "the run took no time"};
         scale = 1 / facts.seconds;
     }
-    const double value = static_cast<double>(count_) * scale;
-    return {.value = value, .low = value, .high = value + lost * scale, .why = {}};
+    const double value = static_cast<double>(count_ - guesses_counted_) * scale;
+    const double high = static_cast<double>(count_ + guesses_else_) * scale;
+    return {.value = value, .low = value, .high = high + lost * scale, .why = {}};
 }
 
 AssertionMeter::Measured AssertionMeter::percentile(const RunFacts& facts) const {
@@ -189,7 +235,7 @@ AssertionMeter::Measured AssertionMeter::percentile(const RunFacts& facts) const
         value = static_cast<double>(*latencies_.most_ns());
     if (value.has_value()) *value /= 1e6;
     if (!value.has_value()) return {.value = {}, .why = "no such connection was established"};
-    if (lost_of_its_kind(facts) == 0) return {.value = value, .low = *value, .high = *value, .why = {}};
+    if (lost_of_its_kind(facts) == 0 && ends_unseen() == 0) return {.value = value, .low = *value, .high = *value, .why = {}};
     const bool longest = assertion_.metric == Metric::connects_max;
     return {.value = value, .low = longest ? *value : 0, .high = kInfinity, .why = {}};
 }
@@ -201,7 +247,7 @@ AssertionMeter::Measured AssertionMeter::pending(const RunFacts& facts) const {
         if (matches(row)) value += static_cast<double>(row.pending);
     }
     // A lost record may have begun one or ended one.
-    const auto lost = static_cast<double>(lost_of_its_kind(facts));
+    const double lost = has_lost_processes(facts) ? kInfinity : static_cast<double>(lost_of_its_kind(facts));
     return {.value = value, .low = std::max(0.0, value - lost), .high = value + lost, .why = {}};
 }
 
@@ -314,7 +360,10 @@ AssertionResult AssertionMeter::result(const RunFacts& facts) const {
         result.outcome = at(measured.low) ? AssertionOutcome::passed : AssertionOutcome::failed;
     } else {
         result.outcome = AssertionOutcome::undecided;
-        result.reason = fmt::format("{} events that may belong to it were lost", lost_of_its_kind(facts));
+        const std::uint64_t lost = lost_of_its_kind(facts), unseen = ends_unseen();
+        if (unseen != 0) result.reason = fmt::format("the end of {} connects was not seen", unseen);
+        if (lost != 0)
+            result.reason += fmt::format("{}{} events that may belong to it were lost", unseen != 0 ? ", and " : "", lost);
     }
     return result;
 }

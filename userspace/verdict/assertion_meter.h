@@ -27,6 +27,7 @@ private:
     [[nodiscard]] bool is_counted(const Event& event) const;
     [[nodiscard]] bool matches_process(std::uint32_t pid, std::string_view comm) const;
     [[nodiscard]] bool matches(const Event& event) const;
+    [[nodiscard]] bool could_count(const Event& event) const;
     [[nodiscard]] bool matches(const ConnectRow& row) const;
     [[nodiscard]] bool matches_ends(const socket_tuple& tuple) const;
 
@@ -46,9 +47,15 @@ private:
     // Empty: a process of the tree matches.
     [[nodiscard]] std::string nobody(const RunFacts& facts) const;
     [[nodiscard]] std::uint64_t lost_of_its_kind(const RunFacts& facts) const;
+    [[nodiscard]] std::uint64_t ends_unseen() const;
+    // Processes of the tree may have been missed, with all that they did.
+    [[nodiscard]] static bool has_lost_processes(const RunFacts& facts);
 
     Assertion assertion_;
     std::uint64_t count_ = 0;
+    // Attempts whose end nobody told: ECANCELED is the aggregator's guess. Those counted, and those that would count if
+    // they ended otherwise.
+    std::uint64_t guesses_counted_ = 0, guesses_else_ = 0;
     LatencyHistogram latencies_;
 };
 
