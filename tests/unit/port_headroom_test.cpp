@@ -153,10 +153,37 @@ TEST_CASE("ports that one burst took are no forecast at the end of a verdict's t
     };
     CHECK(verdict_after({3000, 3000, 3000, 3000, 3000}) == 0);
     CHECK(verdict_after({600, 1200, 1800, 2400, 3000}) == 1);
-    // A pool that has filled itself, though its mean growth would take the rest within minutes; also a large one.
-    CHECK(verdict_after({600, 1200, 1800, 2400, 3000, 3000, 3000, 3000, 3000, 3000, 3000, 3000}) == 0);
-    CHECK(verdict_after({4000, 8000, 12000, 16000, 16000, 16000, 16000, 16000, 16000, 16000, 16001, 16000}) == 0);
-    CHECK(verdict_after({4000, 8000, 12000, 16000, 16000, 16000, 16000, 18000, 20000, 22000, 24000, 26000}) == 1);
+}
+
+TEST_CASE("a pool that has filled itself takes no more ports, whatever its mean growth was", "[port_headroom]") {
+    // At the end of a verdict's time, of so many connects in each second.
+    const auto exhausted_after = [](std::initializer_list<std::uint16_t> seconds) {
+        ModelRun run(ModelOptions{.features = FeatureSet(Feature::tcp_state)});
+        run.empty_baseline();
+        run.records.host_stats(20000, 20999);
+        const SnapshotContents contents{.base = RateBase::first_snapshot};
+        run.apply();
+        run.snapshot(contents);
+        std::uint16_t nth = 0;
+        std::optional<double> exhausted_in_s;
+        for (const std::uint16_t count : seconds) {
+            for (std::uint16_t made = 0; made < count; ++made, ++nth)
+                connects(run, 0x100U + nth, static_cast<std::uint16_t>(20000 + nth));
+            run.records.after(kSecond).tick();
+            run.apply();
+            const Snapshot snapshot = run.snapshot(contents);
+            if (!snapshot.destinations.empty()) exhausted_in_s = snapshot.destinations[0].exhausted_in_s;
+        }
+        return exhausted_in_s;
+    };
+    CHECK(exhausted_after({60, 60, 60, 60, 60}).value_or(0) == Approx(700 / 60.0).epsilon(0.01));
+    CHECK_FALSE(exhausted_after({60, 60, 60, 60, 60, 0, 0, 0, 0, 0, 0, 0, 0}).has_value());
+    CHECK_FALSE(exhausted_after({150, 150, 150, 150, 0, 0, 0, 0, 0, 0, 0}).has_value());
+    // It goes on at another pace: 360 + 8 × 40 are taken.
+    CHECK(exhausted_after({90, 90, 90, 90, 40, 40, 40, 40, 40, 40, 40, 40}).value_or(0) == Approx(320 / 40.0).epsilon(0.01));
+    // It begins late, and is new.
+    CHECK(exhausted_after({0, 0, 0, 0, 0, 0, 0, 0, 50, 50}).value_or(0) == Approx(900 / 50.0).epsilon(0.03));
+    CHECK(exhausted_after({1, 0, 0, 0, 0, 0, 0, 0, 50, 50, 50, 50, 50, 50, 50}).value_or(0) == Approx(649 / 50.0).epsilon(0.01));
 }
 
 TEST_CASE("connections from ports outside of the range take none of it", "[port_headroom]") {

@@ -11,14 +11,21 @@
 
 namespace sockeye {
 
+// How its ports are used at one moment.
+struct PortUse {
+    std::uint64_t ktime_ns = 0;  // 0: not known
+    std::uint64_t taken = 0;     // since the start
+    std::uint64_t in_use = 0, time_wait = 0;
+};
+
 struct Destination {
     std::uint32_t netns = 0;
     std::uint32_t in_use = 0;     // sockets in any state but CLOSE, minisocks too: each holds a port
     std::uint32_t time_wait = 0;  // of these, those in TIME_WAIT
     bool exists = false;
     std::uint64_t taken = 0;  // ports taken since the start
-    std::uint64_t taken_before = 0, in_use_before = 0, time_wait_before = 0;  // at the previous snapshot
-    bool sampled = false;                                                     // the previous are real
+    PortUse before;               // at the snapshot that rates are measured against
+    PortUse lately, more_lately;  // at others since, some seconds apart; of one that is new, at its first connect
     socket_tuple tuple{};                                                     // lport 0
     // Connects that found no port (EADDRNOTAVAIL), and the first of them.
     std::uint64_t refused = 0, first_refused_ns = 0, last_refused_ns = 0;

@@ -82,7 +82,7 @@ void Model::attach_destination(std::uint32_t index) {
     entry.destination = destinations.of(entry.netns, entry.tuple);
     Destination& destination = destinations.at(entry.destination);
     ++destination.in_use;
-    ++destination.taken;
+    if (destination.taken++ == 0) destination.more_lately = {.ktime_ns = entry.changed_ns};
     if (entry.state == WIRE_TCP_TIME_WAIT) ++destination.time_wait;
 }
 

@@ -140,7 +140,7 @@ struct DestinationRow {
     std::int64_t headroom = 0;  // of these ports, those free: in_use may have others, bound outside of the range
     std::uint64_t taken = 0;               // ports, since the destination is known
     std::optional<double> rate_per_s;      // ports taken per second, absent without two samples
-    std::optional<double> exhausted_in_s;  // absent: not in sight
+    std::optional<double> exhausted_in_s;  // as they were taken lately, however long the interval; absent: not in sight
     // Connects that found no port (EADDRNOTAVAIL) since the destination is known, and the first of them.
     std::uint64_t refused = 0;
     std::uint64_t first_refused_ns = 0, last_refused_ns = 0;  // ktime; 0: none

@@ -5,8 +5,6 @@
 #include <cmath>
 #include <utility>
 
-#include "diagnose/time_wait.h"
-
 namespace sockeye {
 
 void History::add(const Snapshot& snapshot) {
@@ -67,11 +65,6 @@ void History::add_destinations(const Snapshot& snapshot) {
         const auto [entry, is_new] = running_out_.try_emplace(key_of(row));
         if (is_new) entry->second.since_ns = now - std::min(now, snapshot.interval_ns);
         entry->second.seen_ns = now;
-        auto& used = entry->second.used;
-        const bool reused = limits_in(row.netns, snapshot).reuses_time_wait(row.tuple.raddr);
-        if (used.size() >= 2 && used.back().first < used[used.size() - 2].first + kSpacingNs) used.pop_back();
-        used.emplace_back(now, reused ? row.in_use - row.time_wait : row.in_use);
-        while (used.size() > 2 && used[1].first + Pace::kWindowNs <= now) used.pop_front();
     }
     // A snapshot that comes too soon upon another forecasts nothing.
     if (snapshot.interval_ns != 0) std::erase_if(running_out_, [now](const auto& entry) { return entry.second.seen_ns != now; });
@@ -80,16 +73,6 @@ void History::add_destinations(const Snapshot& snapshot) {
 std::optional<std::uint64_t> History::ports_run_out_since(const DestinationRow& row) const {
     const auto found = running_out_.find(key_of(row));
     return found == running_out_.end() ? std::nullopt : std::optional(found->second.since_ns);
-}
-
-std::optional<double> History::ports_lately_per_s(const DestinationRow& row) const {
-    const auto found = running_out_.find(key_of(row));
-    if (found == running_out_.end()) return std::nullopt;
-    const auto& [first_ns, first] = found->second.used.front();
-    const auto& [last_ns, last] = found->second.used.back();
-    constexpr std::uint64_t kSecondNs = 950'000'000;  // a tick may come some milliseconds early
-    if (last_ns < first_ns + kSecondNs) return std::nullopt;
-    return (static_cast<double>(last) - static_cast<double>(first)) * 1e9 / static_cast<double>(last_ns - first_ns);
 }
 
 namespace {

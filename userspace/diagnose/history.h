@@ -79,9 +79,6 @@ public:
     // From when on each snapshot has seen that destination's ports run out some time; of the first of them, its beginning.
     // Absent: they don't.
     [[nodiscard]] std::optional<std::uint64_t> ports_run_out_since(const DestinationRow& row) const;
-    // How fast its ports came into use within the last Pace::kWindowNs, or since they are running out if that is less;
-    // below 0: they were given back. Where TIME_WAITs are reused without those. Absent: less than a second is known.
-    [[nodiscard]] std::optional<double> ports_lately_per_s(const DestinationRow& row) const;
 
 private:
     using DestinationKey = std::pair<std::uint32_t, std::string>;  // netns, tuple
@@ -90,7 +87,6 @@ private:
     void add_paces(const Snapshot& snapshot);
     struct RunningOut {
         std::uint64_t since_ns = 0, seen_ns = 0;
-        std::deque<std::pair<std::uint64_t, std::uint64_t>> used;  // ktime and ports; Pace::kWindowNs and one older
     };
     using ConnectsKey = std::tuple<std::uint32_t, std::string, std::string, std::uint32_t, std::string>;
     static ConnectsKey key_of(const ConnectRow& row);

@@ -84,20 +84,9 @@ Finding finding_of(const DestinationRow& row, std::optional<double> exhausted_in
     return finding;
 }
 
-constexpr auto kLastingNs = static_cast<std::uint64_t>(Pace::kLastingS * 1e9);
-
-// A forecast over a long interval is of its mean growth; what came lately must bear it out. A pool that has filled itself
-// grows no more.
-bool goes_on(const DestinationRow& row, const Snapshot& now, const History& history) {
-    if (now.interval_ns < kLastingNs || !row.exhausted_in_s.has_value() || *row.exhausted_in_s <= 0) return true;
-    const std::optional<double> lately_per_s = history.ports_lately_per_s(row);
-    if (!lately_per_s.has_value()) return true;
-    return 2 * *lately_per_s * *row.exhausted_in_s >= static_cast<double>(std::max<std::int64_t>(row.headroom, 0));
-}
-
 // Half of the ports are taken, or they have been on their way for some time: a pool that starts opens many at once.
 bool is_founded(const DestinationRow& row, const Snapshot& now, const History& history) {
-    if (!goes_on(row, now, history)) return false;
+    constexpr auto kLastingNs = static_cast<std::uint64_t>(Pace::kLastingS * 1e9);
     if (row.in_use * 2 >= row.ports) return true;
     if (now.interval_ns >= kLastingNs) {
         const std::optional<Pace> pace = history.pace_of(row);
