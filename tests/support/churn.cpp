@@ -131,9 +131,10 @@ Events events_of_same_load(const ChurnRun& run, const Events& events) {
 std::vector<std::string> differences(const ChurnRun& run, const Events& events) {
     std::map<std::string, int> balance;
     for (const load::ChurnRecord& record : run.log) balance[attempt_line(record)]++;
+    std::set<Json> ended;
     for (const Json& event : events) {
-        // The load shuts its listeners down under those who wait in accept(): that is no connection of its log.
-        const bool is_end = is(event, "accept") && field(event, "error") == "EINVAL";
+        // The load shuts its listeners down under those who wait in accept(), each once: that is no connection of its log.
+        const bool is_end = is(event, "accept") && field(event, "error") == "EINVAL" && ended.insert(field(event, "tid")).second;
         if (!is_end && (is(event, "connect") || is(event, "accept"))) balance[attempt_line(event)]--;
     }
     std::vector<std::string> sentences;

@@ -81,7 +81,9 @@ void Torture::end() {
 
 std::string torture_differences(const Torture& torture, const Json& snapshot, Kinds kinds) {
     std::map<pid_t, const Json*> rows;
-    for (const Json& row : snapshot.at("processes")) rows[row["pid"].get<pid_t>()] = &row;
+    // One that has exited may have had the same id, and live sockets still.
+    for (const Json& row : snapshot.at("processes"))
+        if (!row.value("exited", false)) rows[row["pid"].get<pid_t>()] = &row;
     std::string text;
     for (const auto& [pid, process] : torture.standing()) {
         const Json* row = rows.contains(pid) ? rows[pid] : nullptr;

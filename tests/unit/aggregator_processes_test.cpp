@@ -67,6 +67,22 @@ TEST_CASE("an exit shows the descriptors left, or null if they could not be read
     CHECK(events[0].owner.comm.view() == "a");
 }
 
+TEST_CASE("an exited process is listed while a socket of it lives, not for one that is closed", "[aggregator]") {
+    ModelRun run(ModelOptions{.features = FeatureSet(Feature::tcp_state)});
+    run.empty_baseline();
+    connect(run, 1, 7, "refused");
+    connect(run, 2, 8, "orphan");
+    run.records.in_softirq().tcp_state(1, tcp_tuple("10.0.0.1", 40001, "10.0.0.2", 80), WIRE_TCP_SYN_SENT, WIRE_TCP_CLOSE);
+    run.records.by(7, "refused").exit(0);
+    run.records.by(8, "orphan").exit(0);
+    run.apply();
+    const Snapshot snapshot = run.snapshot();
+    CHECK_FALSE(row_of(snapshot, 7).has_value());
+    REQUIRE(row_of(snapshot, 8).has_value());
+    CHECK_FALSE(row_of(snapshot, 8)->alive);
+    CHECK(snapshot.connects_total.attempts == 2);
+}
+
 TEST_CASE("what a dying process still closes is told of it, then it is forgotten", "[aggregator]") {
     ModelRun run;
     run.records.by(7, "a").exec("a", "/bin/a");

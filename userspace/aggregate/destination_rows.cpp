@@ -11,8 +11,7 @@
 namespace sockeye {
 namespace {
 
-// net.ipv4.ip_local_port_range, until the host's own is known.
-constexpr std::uint32_t kDefaultPorts = 60999 - 32768 + 1;
+constexpr std::uint32_t kDefaultPorts = HostLimits::kDefaultPortHigh - HostLimits::kDefaultPortLow + 1;
 constexpr double kTimeWaitSeconds = 60;
 
 std::uint32_t ephemeral_ports(const HostLimits& limits) {
@@ -97,8 +96,7 @@ std::unordered_map<std::uint32_t, std::uint64_t> count_outside_range(Model& mode
         if (socket.destination == Destinations::kNone || socket.tuple.lport == 0) return;
         const auto found = limits.find(socket.netns);
         const HostLimits& own = found != limits.end() ? found->second : (limits[socket.netns] = model.limits_in(socket.netns));
-        if (own.port_high != 0 && (socket.tuple.lport < own.port_low || socket.tuple.lport > own.port_high))
-            ++outside[socket.destination];
+        if (!own.is_ephemeral(socket.tuple.lport)) ++outside[socket.destination];
     });
     return outside;
 }

@@ -270,12 +270,19 @@ struct SelfCost {
 };
 
 struct HostLimits {
+    // Linux' defaults of net.ipv4.ip_local_port_range, until the namespace's own are known.
+    static constexpr std::uint16_t kDefaultPortLow = 32768, kDefaultPortHigh = 60999;
+
     std::uint64_t files_open = 0, files_max = 0;
     std::uint32_t time_wait_max = 0;
     std::uint16_t port_low = 0, port_high = 0;
     std::uint32_t reserved_ports = 0;
     std::optional<std::uint32_t> time_wait_reuse;  // net.ipv4.tcp_tw_reuse
 
+    // connect() takes such ports.
+    [[nodiscard]] bool is_ephemeral(std::uint16_t port) const {
+        return port >= (port_low != 0 ? port_low : kDefaultPortLow) && port <= (port_high != 0 ? port_high : kDefaultPortHigh);
+    }
     // Whether connect() takes the port of a TIME_WAIT toward that address once it is older than a second
     // (tcp_twsk_unique(), net/ipv4/tcp_ipv4.c; both ends need TCP timestamps).
     [[nodiscard]] bool reuses_time_wait(const se_u8 (&remote)[16]) const {

@@ -86,7 +86,8 @@ std::vector<ProcessRow> process_rows(const Model& model, const RowFilter& filter
     for (std::uint32_t index = 1; index < model.processes.slots(); ++index) {
         const Process& process = model.processes.at(index);
         if (!is_listed(model, process)) continue;
-        if (!process.alive && process.sockets == 0) continue;
+        // A closed connection may be remembered for long, but is nothing that the dead still have.
+        if (!process.alive && process.sockets == process.tcp[WIRE_TCP_CLOSE]) continue;
         if (!filter.takes(process)) continue;
         ProcessRow row;
         row.pid = process.tgid;

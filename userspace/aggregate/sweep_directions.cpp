@@ -10,15 +10,6 @@
 namespace sockeye {
 namespace {
 
-// Linux' default of net.ipv4.ip_local_port_range, until the host's own is known.
-constexpr std::uint16_t kDefaultPortLow = 32768, kDefaultPortHigh = 60999;
-
-bool is_ephemeral(const HostLimits& limits, std::uint16_t port) {
-    const std::uint16_t low = limits.port_low != 0 ? limits.port_low : kDefaultPortLow;
-    const std::uint16_t high = limits.port_high != 0 ? limits.port_high : kDefaultPortHigh;
-    return port >= low && port <= high;
-}
-
 bool same_addresses(const socket_tuple& tuple) {
     return std::memcmp(tuple.laddr, tuple.raddr, sizeof(tuple.laddr)) == 0;
 }
@@ -43,8 +34,8 @@ Sweeps::Direction Sweeps::direction_of(const SocketEntry& socket) const {
     if (socket.state == WIRE_TCP_LISTEN || socket.state == WIRE_TCP_SYN_RECV) return Direction::in;
     if (model_.listener_of(socket.netns, tuple).socket != SocketTable::kNone) return Direction::in;
     const HostLimits limits = model_.limits_in(socket.netns);
-    if (!is_ephemeral(limits, tuple.lport)) return Direction::in;
-    if (!is_ephemeral(limits, tuple.rport)) return Direction::out;
+    if (!limits.is_ephemeral(tuple.lport)) return Direction::in;
+    if (!limits.is_ephemeral(tuple.rport)) return Direction::out;
     // Both ports are such as connectors get. Over loopback the other end's listener is here, too.
     const bool listens_there =
         same_addresses(tuple) && model_.listener_of(socket.netns, other_end(tuple)).socket != SocketTable::kNone;
