@@ -67,20 +67,31 @@ TEST_CASE("an exit shows the descriptors left, or null if they could not be read
     CHECK(events[0].owner.comm.view() == "a");
 }
 
-TEST_CASE("an exited process is listed while a socket of it lives, not for one that is closed", "[aggregator]") {
+TEST_CASE("an exited process is listed once, and on while a socket of it is not closed", "[aggregator]") {
     ModelRun run(ModelOptions{.features = FeatureSet(Feature::tcp_state)});
     run.empty_baseline();
     connect(run, 1, 7, "refused");
     connect(run, 2, 8, "orphan");
+    run.records.tick();
+    run.apply();
+    CHECK(row_of(run.snapshot(), 7).value().alive);
+    run.records.after(kSecond);
     run.records.in_softirq().tcp_state(1, tcp_tuple("10.0.0.1", 40001, "10.0.0.2", 80), WIRE_TCP_SYN_SENT, WIRE_TCP_CLOSE);
     run.records.by(7, "refused").exit(0);
     run.records.by(8, "orphan").exit(0);
+    run.records.after(kMillisecond).tick();
     run.apply();
-    const Snapshot snapshot = run.snapshot();
-    CHECK_FALSE(row_of(snapshot, 7).has_value());
-    REQUIRE(row_of(snapshot, 8).has_value());
-    CHECK_FALSE(row_of(snapshot, 8)->alive);
-    CHECK(snapshot.connects_total.attempts == 2);
+    const Snapshot news = run.snapshot();
+    REQUIRE(row_of(news, 7).has_value());
+    CHECK_FALSE(row_of(news, 7)->alive);
+    REQUIRE(row_of(news, 8).has_value());
+    CHECK_FALSE(row_of(news, 8)->alive);
+    run.records.after(kSecond).tick();
+    run.apply();
+    const Snapshot later = run.snapshot();
+    CHECK_FALSE(row_of(later, 7).has_value());
+    CHECK(row_of(later, 8).has_value());
+    CHECK(later.connects_total.attempts == 2);
 }
 
 TEST_CASE("what a dying process still closes is told of it, then it is forgotten", "[aggregator]") {

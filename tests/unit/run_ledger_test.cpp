@@ -274,7 +274,7 @@ TEST_CASE("an end that was only concluded decides nothing", "[run_ledger]") {
     };
     // Nobody saw it end: it may have failed, with another errno, or not.
     CHECK(outcome_of("connects.failed == 0", ECANCELED, -1).outcome == AssertionOutcome::undecided);
-    CHECK(outcome_of("connects.failed == 0", ECANCELED, -1).reason == "the end of 1 connects was not seen");
+    CHECK(outcome_of("connects.failed == 0", ECANCELED, -1).reason == "the end of 1 connect was not seen");
     CHECK(outcome_of("connects.failed <= 1", ECANCELED, -1).outcome == AssertionOutcome::passed);
     CHECK(outcome_of("connects.failed{error=ECONNREFUSED} == 0", ECANCELED, -1).outcome == AssertionOutcome::undecided);
     CHECK(outcome_of("connects.established >= 2", ECANCELED, -1).outcome == AssertionOutcome::undecided);

@@ -115,7 +115,7 @@ Snapshot SnapshotBuilder::build(Model& model, const SnapshotContents& contents, 
     if (run.features.has(Feature::sampling)) snapshot.source = RecordsFrom::sampling;
     snapshot.blind_to = blind_spots(model, snapshot);
     snapshot.descriptors = fd_totals(model);
-    snapshot.processes = process_rows(model, filter);
+    snapshot.processes = process_rows(model, filter, has_previous_ ? previous_ns_ : 0);
     const Samples samples = keeps_base ? Samples::kept : Samples::taken;
     add_destinations(snapshot, model, filter, samples);
     add_time_wait_makers(snapshot, model, filter, contents.time_wait_makers, samples);

@@ -80,14 +80,15 @@ StateCounts state_counts(const std::array<std::uint32_t, WIRE_TCP_STATE_MAX>& tc
     return counts;
 }
 
-std::vector<ProcessRow> process_rows(const Model& model, const RowFilter& filter) {
+std::vector<ProcessRow> process_rows(const Model& model, const RowFilter& filter, std::uint64_t since_ns) {
     std::vector<ProcessRow> rows;
     const auto holders = table_holders(model);
     for (std::uint32_t index = 1; index < model.processes.slots(); ++index) {
         const Process& process = model.processes.at(index);
         if (!is_listed(model, process)) continue;
-        // A closed connection may be remembered for long, but is nothing that the dead still have.
-        if (!process.alive && process.sockets == process.tcp[WIRE_TCP_CLOSE]) continue;
+        // Closed connections may be remembered for long, but are nothing that the dead still have: news once.
+        const std::uint32_t closed = process.exit_ns < since_ns ? process.tcp[WIRE_TCP_CLOSE] : 0;
+        if (!process.alive && process.sockets == closed) continue;
         if (!filter.takes(process)) continue;
         ProcessRow row;
         row.pid = process.tgid;

@@ -26,7 +26,8 @@ StateCounts state_counts(const std::array<std::uint32_t, WIRE_TCP_STATE_MAX>& tc
 const Process* owner_of(const Model& model, const SocketEntry& socket);
 Owner shown(const Process* process);
 
-std::vector<ProcessRow> process_rows(const Model& model, const RowFilter& filter);
+// since_ns: of what exited before it, only processes are listed that left live sockets.
+std::vector<ProcessRow> process_rows(const Model& model, const RowFilter& filter, std::uint64_t since_ns);
 // Fill Snapshot::time_wait_makers and destinations, and what the filter leaves out of them; Snapshot::interval_ns is
 // what rates are measured over.
 void add_time_wait_makers(Snapshot& snapshot, Model& model, const RowFilter& filter, Makers makers, Samples samples);

@@ -361,7 +361,7 @@ AssertionResult AssertionMeter::result(const RunFacts& facts) const {
     } else {
         result.outcome = AssertionOutcome::undecided;
         const std::uint64_t lost = lost_of_its_kind(facts), unseen = ends_unseen();
-        if (unseen != 0) result.reason = fmt::format("the end of {} connects was not seen", unseen);
+        if (unseen != 0) result.reason = fmt::format("the end of {} connect{} was not seen", unseen, unseen == 1 ? "" : "s");
         if (lost != 0)
             result.reason += fmt::format("{}{} events that may belong to it were lost", unseen != 0 ? ", and " : "", lost);
     }
