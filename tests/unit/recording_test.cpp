@@ -11,8 +11,10 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <string>
 
+#include "support/folder.h"
 #include "support/recording_files.h"
 
 namespace sockeye {
@@ -274,10 +276,9 @@ TEST_CASE("a full disk ends the recording with an error, and what fitted can be 
     CHECK((*reader)->damage()[0].offset == writer->bytes());
 }
 
-TEST_CASE("only a file of one's own without a record is taken away", "[recording]") {
-    char folder[] = "/tmp/recording_test.XXXXXX";
-    REQUIRE(::mkdtemp(folder) != nullptr);
-    const std::string path = std::string(folder) + "/a", link = std::string(folder) + "/b", pipe = std::string(folder) + "/c";
+TEST_CASE("only a file that was made for it and has no record is taken away", "[recording]") {
+    const Folder folder;
+    const std::string path = folder.root / "a", link = folder.root / "b", pipe = folder.root / "c";
     Result<RecordingWriter> writer = RecordingWriter::create(path);
     REQUIRE(writer);
     REQUIRE(::symlink("a", link.c_str()) == 0);
@@ -293,8 +294,22 @@ TEST_CASE("only a file of one's own without a record is taken away", "[recording
     CHECK(::access(pipe.c_str(), F_OK) == 0);
     writer->discard_if_empty();
     CHECK(::access(path.c_str(), F_OK) != 0);
-    for (const std::string& name : {link, pipe}) ::unlink(name.c_str());
-    ::rmdir(folder);
+}
+
+TEST_CASE("a recording that is overwritten stays until there is a record for the new one", "[recording]") {
+    const Folder folder;
+    const std::string before(1'000'000, 'x'), path = folder.file("a", before);
+    Result<RecordingWriter> writer = RecordingWriter::create(path);
+    REQUIRE(writer);
+    writer->discard_if_empty();
+    CHECK(std::filesystem::file_size(path) == before.size());
+    test::RecordBuilder builder;
+    builder.run();
+    REQUIRE(writer->append(builder.batch()));
+    CHECK(std::filesystem::file_size(path) == before.size());
+    REQUIRE(writer->finish());
+    CHECK(std::filesystem::file_size(path) == writer->bytes());
+    REQUIRE(RecordingReader::open(path));
 }
 
 }  // namespace

@@ -1,33 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What a report may overwrite.
-#include <unistd.h>
-
 #include <catch2/catch.hpp>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
 #include "commands/report_file.h"
 #include "sinks/html_report.h"
+#include "support/folder.h"
 
 using namespace sockeye;
+using test::Folder;
 
 namespace {
-
-struct Folder {
-    Folder() {
-        std::string path = std::filesystem::temp_directory_path() / "report_test.XXXXXX";
-        REQUIRE(::mkdtemp(path.data()) != nullptr);
-        root = path;
-    }
-    ~Folder() { std::filesystem::remove_all(root); }
-    [[nodiscard]] std::string file(const char* name, std::string_view content) const {
-        std::ofstream(root / name) << content;
-        return root / name;
-    }
-    std::filesystem::path root;
-};
 
 std::string content_of(const std::string& path) {
     std::ifstream file(path);
@@ -61,4 +46,16 @@ TEST_CASE("only reports are overwritten without being asked to", "[report]") {
     CHECK(content_of(beside) == "mine, too");
     CHECK(std::distance(std::filesystem::directory_iterator(folder.root), {}) == 3);
     CHECK_FALSE(write_report(folder.root / "none/x.html", "page").ok());
+}
+
+TEST_CASE("a report is written to where a link leads, and the link stays", "[report]") {
+    const Folder folder;
+    const std::string report = folder.file("a.html", std::string(kReportBegin) + "<html>an old and longer page");
+    for (const char* target : {"a.html", "nowhere-yet.html"}) {
+        const std::string link = folder.root / (std::string("link-to-") + target);
+        std::filesystem::create_symlink(target, link);
+        REQUIRE(write_report(link, "new page").ok());
+        CHECK(std::filesystem::is_symlink(link));
+        CHECK(content_of(folder.root / target) == "new page");
+    }
 }

@@ -24,6 +24,7 @@ struct Scene {
     const char* cgroup = "/docker/3f2a9c0d1e4b5a69";
     std::uint16_t port = 80;
     std::uint64_t ends_at_s = 1'000;
+    bool observes_connects = true, observes_unsent = true;
 };
 
 OpenerRow opener(std::uint64_t open) {
@@ -61,6 +62,8 @@ RunReview review_of(const Scene& scene) {
         connect.attempts = so_far(scene.failed) + so_far(scene.connects);
         connect.failed["ECONNREFUSED"] = so_far(scene.failed);
         snapshot.connects = {connect};
+        snapshot.connects_observed = scene.observes_connects;
+        snapshot.connects_unsent_told = scene.observes_unsent;
         snapshot.lost["tcp_state"] = so_far(scene.lost);
         if (scene.leaked_by_stack != 0) {
             snapshot.openers = {opener(so_far(scene.leaked_by_stack))};
@@ -122,6 +125,21 @@ TEST_CASE("what chance explains, or what is less than the threshold, is no growt
     CHECK(verdict_on("time_wait_made", {.time_wait = 0}, {.time_wait = 30}) == DiffVerdict::regression);
     CHECK(verdict_on("time_wait_made", {.time_wait = 100'000}, {.time_wait = 120'000}) == DiffVerdict::same);
     CHECK(verdict_on("time_wait_made", {.time_wait = 100'000}, {.time_wait = 120'000}, {.threshold = 0.1}) == DiffVerdict::regression);
+}
+
+TEST_CASE("failed connects are not compared if one run did not observe them all", "[diff]") {
+    const auto compared = [](const Scene& before, const Scene& after) {
+        const RunDiff diff = compare_runs(review_of(before), review_of(after), {});
+        CHECK(diff.omitted.empty() == std::ranges::any_of(diff.rows, [](const DiffRow& row) { return row.measure == "connects_failed"; }));
+        return diff.omitted;
+    };
+    const Scene whole{.failed = 400}, without{.observes_connects = false}, sent_only{.failed = 40, .observes_unsent = false};
+    CHECK(compared(whole, whole).empty());
+    CHECK(compared(without, whole) == std::vector<std::string>{"connects_failed: the first run did not observe connects"});
+    CHECK(compared(whole, sent_only) ==
+          std::vector<std::string>{"connects_failed: the second run did not observe those that fail before a SYN is sent"});
+    const RunReview before = review_of(without), after = review_of(whole);
+    CHECK(diff_text(before, after, compare_runs(before, after, {})).find("OMITTED    connects_failed: ") != std::string::npos);
 }
 
 TEST_CASE("growth that losses of the first run may explain is uncertain, and says so", "[diff]") {

@@ -96,7 +96,7 @@ TEST_CASE("the text says what ran, what it did, what was found and what that mea
     const std::string text = run_text(sample());
     CHECK(has(text, "COMMAND    python3 'my client.py': exit code 1 after 2.5s\n"));
     CHECK(has(text,
-              "a process that it started still runs: worker (101); what they do after its end is not counted "
+              "a process that it started still runs: worker (101); what they do later is not counted "
               "(--wait-all)\n"));
     CHECK(has(text, "CONNECTS   10: 8 established, 2 failed (ECONNREFUSED 2), 4.0 a second\n"));
     CHECK(has(text, "FINDING    warning time_wait_flood: python3 (100) closes <80> & more\n"));
@@ -120,6 +120,45 @@ TEST_CASE("the text of a run that is well is short", "[run_verdict]") {
     outcome.signal = SIGSEGV;
     CHECK(has(run_text(outcome), "killed by SIGSEGV"));
     CHECK(has(run_text(outcome), "VERDICT    no finding; the command itself failed; exit code 139\n"));
+}
+
+TEST_CASE("without a command the text says what was watched, with one what was taken of it", "[run_verdict]") {
+    RunOutcome outcome;
+    outcome.end = RunEnd::time_over;
+    outcome.seconds = 60;
+    CHECK(has(run_text(outcome), "WATCHED    the whole host: the time was over after 60.0s\n"));
+    // Who did nothing has no line there.
+    outcome.processes = {{.pid = 7, .comm = Comm("busy"), .fds = {}, .fds_peak = {}, .growth = {}, .connects = 1},
+                         {.pid = 8, .comm = Comm("idle"), .fds = 5, .fds_peak = 5, .growth = {}}};
+    CHECK(has(run_text(outcome), "busy"));
+    CHECK_FALSE(has(run_text(outcome), "idle"));
+    outcome.pids = {8};
+    CHECK(has(run_text(outcome), "idle"));
+    outcome.filter = "--port 80";
+    CHECK(has(run_text(outcome), "WATCHED    --port 80: the time was over"));
+    CHECK(nlohmann::json::parse(run_json(outcome))["filter"] == "--port 80");
+    outcome.command = {"true"};
+    outcome.end = RunEnd::command_exited;
+    CHECK(has(run_text(outcome), "COMMAND    true (only --port 80): exit code 0"));
+}
+
+TEST_CASE("what was lost widens what an assertion measured to both sides", "[run_verdict]") {
+    AssertionResult result;
+    result.assertion = *parse_assertion("connects.pending == 0");
+    result.value = 3;
+    result.up_to = 5;
+    CHECK(measured_text(result) == "3 to 5");
+    result.down_to = 1;
+    CHECK(measured_text(result) == "1 to 5, 3 of what was seen");
+    result.up_to.reset();
+    CHECK(measured_text(result) == "1 to 3");
+    RunOutcome outcome;
+    outcome.command = {"true"};
+    outcome.assertions = {result};
+    const nlohmann::json json = nlohmann::json::parse(run_json(outcome))["assertions"][0];
+    CHECK(json["exact"] == false);
+    CHECK(json["down_to"] == 1);
+    CHECK(json["up_to"].is_null());
 }
 
 TEST_CASE("JSON has null for what is not known", "[run_verdict]") {

@@ -173,16 +173,34 @@ void LaunchedCommand::reap() {
 }
 
 void LaunchedCommand::wait() {
-    int status = 0;
-    while (!ended()) {
-        const pid_t waited = waitpid(pid_, &status, 0);
-        if (waited < 0 && errno == EINTR) continue;
-        status_ = status;
+    sigset_t awaited;
+    sigemptyset(&awaited);
+    for (const int number : signals_to_pass_on()) sigaddset(&awaited, number);
+    sigaddset(&awaited, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &awaited, nullptr);
+    for (reap(); !ended() && !all_ended(); reap()) {
+        siginfo_t info{};
+        const int number = sigwaitinfo(&awaited, &info);
+        if (number > 0 && number != SIGCHLD) pass_on(number, info.si_code);
     }
 }
 
-void LaunchedCommand::signal(int number) const {
-    if (!ended()) kill(pid_, number);
+std::vector<int> LaunchedCommand::signals_to_pass_on() {
+    std::vector<int> numbers;
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
+        struct sigaction present {};
+        sigaction(number, nullptr, &present);
+        if (present.sa_handler != SIG_IGN) numbers.push_back(number);
+    }
+    return numbers;
+}
+
+// The terminal signals its foreground process group as a whole, so the command has it already unless it has left that
+// group; but when the terminal goes away only the leader of its session is told. What a process sends to us alone is
+// meant for the command.
+void LaunchedCommand::pass_on(int number, int code) const {
+    const bool has_it = code == SI_KERNEL && number != SIGHUP && getpgid(pid_) == getpgrp();
+    if (!ended() && !has_it) kill(pid_, number);
 }
 
 }  // namespace sockeye

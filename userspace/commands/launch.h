@@ -53,7 +53,7 @@ public:
     Result<void> release();
     // Takes note of children that have ended; call it on SIGCHLD.
     void reap();
-    // Blocks until it has ended.
+    // Blocks until it has ended, and passes signals on meanwhile.
     void wait();
 
     [[nodiscard]] bool released() const { return released_; }
@@ -62,7 +62,10 @@ public:
     [[nodiscard]] bool all_ended() const { return all_ended_; }
     // As wait(2) gives it.
     [[nodiscard]] int status() const { return status_.value_or(0); }
-    void signal(int number) const;
+    // What ends or interrupts a program and was not ignored when we were started, as nohup and shells want it.
+    static std::vector<int> signals_to_pass_on();
+    // A signal came to us; `code`: its si_code.
+    void pass_on(int number, int code) const;
 
 private:
     LaunchedCommand(pid_t pid, std::string program, UniqueFd gate, UniqueFd failure)

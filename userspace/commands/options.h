@@ -77,7 +77,7 @@ enum OptionGroup : unsigned {
     kStacksOption = 1U << 14,
     kOutOption = 1U << 15,
     kDiffOptions = 1U << 16,
-    kPidOptions = 1U << 12,
+    kScopeOptions = 1U << 12,  // of the filter: who and where, not which events
     kRunOptions = 1U << 13,
     kReplayTopOption = 1U << 17,
     kNoStacksOption = 1U << 18,

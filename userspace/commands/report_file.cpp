@@ -60,8 +60,9 @@ Result<void> may_write_report(std::string_view option, const std::string& path, 
 Result<void> write_report(const std::string& path, std::string_view page) {
     if (path == kStandardOutput) return write_all(STDOUT_FILENO, page, "standard output");
     struct stat status {};
-    if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {  // a pipe, /dev/stdout
-        const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    // A pipe, or a link, as /dev/stdout is one: what it leads to is written, and the link stays.
+    if (::lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+        const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
         if (!fd.valid()) return Error(fmt::format("{}: cannot write: {}", path, std::strerror(errno)));
         return write_all(fd.get(), page, path);
     }

@@ -18,7 +18,8 @@ std::string default_report_path(const std::string& recording);
 // work is done.
 Result<void> may_write_report(std::string_view option, const std::string& path, bool force);
 
-// Written beside and renamed, so that there is never half a page; `-` is standard output.
+// Written beside and renamed, so that there is never half a page, unless `path` is a pipe or a link; `-` is standard
+// output.
 Result<void> write_report(const std::string& path, std::string_view page);
 
 }  // namespace sockeye

@@ -1,27 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // run: traces a command and all that descends from it, from its first system call to its end, or running services
-// for a time, and judges what it saw. stdout and stderr of the command are its own.
+// or the whole host for a time, and judges what it saw. stdout and stderr of the command are its own.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
+#include <set>
 
 #include "aggregate/aggregator.h"
 #include "base/event_loop.h"
+#include "base/format.h"
 #include "base/output.h"
 #include "commands/command.h"
-#include "commands/host.h"
+#include "commands/filter_words.h"
 #include "commands/launch.h"
 #include "commands/live.h"
 #include "commands/live_plan.h"
 #include "commands/report_file.h"
+#include "commands/run_subject.h"
 #include "commands/session.h"
+#include "commands/talk.h"
 #include "events/recording.h"
 #include "sinks/event_fan.h"
 #include "sinks/html_report.h"
@@ -34,31 +36,33 @@ namespace sockeye {
 
 namespace {
 
-// How long connections may take to close after the command's end, until they are TIME_WAIT or gone.
-constexpr std::chrono::milliseconds kClosingPeriod(20), kMostClosing(500);
+Error wrong(std::string message) { return Error(std::move(message), ExitCode::usage); }
 
-Result<void> check_asked(const Options& options) {
-    const bool has_command = !options.run.command.empty();
-    if (has_command && options.run.command.front().empty())
-        return Error("run: '' is no command: sockeye run -- CMD [ARGUMENT]...", ExitCode::usage);
-    if (!has_command && options.filter.pids.empty())
-        return Error("run: '' is no command: sockeye run -- CMD [ARGUMENT]..., or --for TIME --pid PID",
-                     ExitCode::usage);
-    if (has_command && !options.filter.pids.empty())
-        return Error("--pid: '' goes with --for, not with a command: what the command starts is followed anyway",
-                     ExitCode::usage);
-    if (has_command && options.duration.has_value())
-        return Error("--for: '' goes with --pid: to end a command after a time, `sockeye run -- timeout 60 CMD`",
-                     ExitCode::usage);
-    if (!has_command && (!options.run.user.empty() || options.run.wait_all))
-        return Error("--user, --wait-all: '' go with a command, not with --pid", ExitCode::usage);
+Result<void> check_with_command(const Options& options) {
+    if (options.run.command.front().empty()) return wrong("run: '' is no command: sockeye run -- CMD [ARGUMENT]...");
+    if (!options.filter.pids.empty())
+        return wrong(fmt::format("--pid: '{}' goes with --for, not with a command: what the command starts is followed anyway",
+                                 fmt::join(std::set(options.filter.pids.begin(), options.filter.pids.end()), ",")));
+    if (options.duration.has_value())
+        return wrong(fmt::format("--for: '{}' goes without a command: to end one after a time, `sockeye run -- timeout 60 CMD`",
+                                 format_duration(*options.duration)));
     return {};
 }
 
-// Opened before anything runs; empty: none.
+Result<void> check_without_command(const Options& options) {
+    if (!options.run.user.empty())
+        return wrong(fmt::format("--user: '{}' goes with a command, which runs as that user: `-- CMD`", options.run.user));
+    if (options.run.wait_all) return wrong("--wait-all: '' goes with a command, whose descendants are waited for: `-- CMD`");
+    if (!options.duration.has_value() && filter_words(options.filter).empty())
+        return wrong("run: '' is no command: sockeye run -- CMD [ARGUMENT]..., or --for TIME of the whole host or of "
+                     "what --pid, --port … take");
+    return {};
+}
+
+// Opened before anything runs; empty: none. What the file holds stays until there is something else to write.
 Result<UniqueFd> open_for_writing(const char* option, const std::string& file) {
     if (file.empty()) return UniqueFd();
-    UniqueFd fd(open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    UniqueFd fd(open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
     if (!fd.valid())
         return Error(fmt::format("{}: '{}' can't be written: {}", option, file, std::strerror(errno)),
                      ExitCode::usage);
@@ -66,6 +70,10 @@ Result<UniqueFd> open_for_writing(const char* option, const std::string& file) {
 }
 
 Result<void> write_to(int fd, const std::string& text) {
+    // What was there before; a pipe or a terminal has nothing.
+    struct stat status {};
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && fd != STDERR_FILENO && ftruncate(fd, 0) != 0)
+        return Error(fmt::format("the verdict can't be written: {}", std::strerror(errno)));
     Output output(fd);
     output.write(text);
     if (!output.flush() && output.status() == OutputStatus::failed) return *output.error();
@@ -85,115 +93,6 @@ public:
 
 private:
     RunLedger& ledger_;
-};
-
-// Who is traced, and when that is over.
-class Subject {
-public:
-    Subject(const Options& options, EventLoop& loop, std::optional<LaunchedCommand>& command,
-            const RunLedger& ledger)
-        : options_(options), loop_(loop), command_(command), ledger_(ledger) {}
-
-    // Signals that were ignored when we started stay so, as nohup and shells want it.
-    Result<void> watch_signals() {
-        for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
-            struct sigaction present {};
-            sigaction(signal, nullptr, &present);
-            if (present.sa_handler == SIG_IGN) continue;
-            Result<void> watched =
-                loop_.on_signal_info(signal, [this](const signalfd_siginfo& info) { signalled(info); });
-            if (!watched) return watched;
-        }
-        if (!command_) return {};
-        return loop_.on_signal(SIGCHLD, [this] { children_changed(); });
-    }
-
-    // Everything is attached.
-    Result<void> start() {
-        begin_ns_ = monotonic_ns();
-        if (!command_) return watch_roots();
-        if (Result<void> released = command_->release(); !released) return released;
-        children_changed();
-        return {};
-    }
-
-    void fill_in(RunOutcome& outcome) const {
-        outcome.seconds = static_cast<double>((end_ns_ != 0 ? end_ns_ : monotonic_ns()) - begin_ns_) / 1e9;
-        outcome.end = end_;
-        outcome.waited_for_all = options_.run.wait_all && command_ && command_->all_ended();
-        if (!command_) return;
-        const int status = command_->status();
-        outcome.end = WIFSIGNALED(status) ? RunEnd::command_killed : RunEnd::command_exited;
-        if (WIFSIGNALED(status)) outcome.signal = WTERMSIG(status);
-        if (WIFEXITED(status)) outcome.exit_code = WEXITSTATUS(status);
-    }
-
-private:
-    // The terminal signals its whole process group, so the command has it already; what a process sends to us
-    // alone is meant for the command.
-    void signalled(const signalfd_siginfo& info) {
-        if (!command_ || !command_->released() || command_->ended()) {
-            end_with(RunEnd::interrupted);
-            loop_.stop();
-        } else if (info.ssi_code != SI_KERNEL || info.ssi_signo == SIGHUP) {
-            // But a terminal that goes away tells the leader of its session alone.
-            command_->signal(static_cast<int>(info.ssi_signo));
-        }
-    }
-
-    void children_changed() {
-        command_->reap();
-        if (!command_->released() || !command_->ended()) return;
-        if (options_.run.wait_all && !command_->all_ended()) return;
-        if (end_ns_ != 0) return;
-        end_with(RunEnd::command_exited);
-        wait_for_closing();
-    }
-
-    // A connection closed in the last moment becomes TIME_WAIT when its peer closes, too.
-    void wait_for_closing() {
-        const std::uint64_t until =
-            monotonic_ns() + static_cast<std::uint64_t>(std::chrono::nanoseconds(kMostClosing).count());
-        const Result<void> timed = loop_.every(kClosingPeriod, [this, until] {
-            if (ledger_.closing() == 0 || monotonic_ns() >= until) loop_.stop();
-        });
-        if (!timed) loop_.stop();
-    }
-
-    Result<void> watch_roots() {
-        for (const std::uint32_t pid : options_.filter.pids) {
-            UniqueFd root(static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
-            if (!root.valid() && errno == ESRCH) continue;
-            if (!root.valid())
-                return Error(fmt::format("cannot wait for process {}: {}", pid, std::strerror(errno)));
-            ++roots_alive_;
-            Result<void> watched = loop_.once_readable(root.get(), [this] {
-                if (--roots_alive_ == 0) end_with(RunEnd::processes_gone);
-                if (roots_alive_ == 0) loop_.stop();
-            });
-            if (!watched) return watched;
-            roots_.push_back(std::move(root));
-        }
-        if (roots_alive_ != 0) return {};
-        end_with(RunEnd::processes_gone);
-        loop_.stop();
-        return {};
-    }
-
-    void end_with(RunEnd end) {
-        if (end_ns_ != 0) return;
-        end_ns_ = monotonic_ns();
-        end_ = end;
-    }
-
-    const Options& options_;
-    EventLoop& loop_;
-    std::optional<LaunchedCommand>& command_;
-    const RunLedger& ledger_;
-    std::vector<UniqueFd> roots_;
-    std::size_t roots_alive_ = 0;
-    std::uint64_t begin_ns_ = 0, end_ns_ = 0;
-    RunEnd end_ = RunEnd::time_over;
 };
 
 struct Files {
@@ -217,7 +116,7 @@ Result<Files> open_files(const Options& options) {
         return Error(fmt::format("--record: '{}' exists: another name, or --force to overwrite it",
                                  options.run.record_file),
                      ExitCode::usage);
-    Result<RecordingWriter> recording = RecordingWriter::create(options.run.record_file);
+    Result<RecordingWriter> recording = RecordingWriter::create(options.run.record_file, "--record");
     if (!recording) return recording.error();
     files.recording.emplace(*std::move(recording));
     return files;
@@ -238,7 +137,7 @@ Result<void> trace(const Options& options, std::optional<LaunchedCommand>& comma
     if (!loop) return loop.error();
     RunLedger ledger(options.run.assertions);
     LedgerSink ledger_sink(ledger);
-    Subject subject(options, *loop, command, ledger);
+    RunSubject subject(options, *loop, command, ledger);
     if (Result<void> watched = subject.watch_signals(); !watched) return watched;
 
     RunReview review;
@@ -276,9 +175,9 @@ Result<void> trace(const Options& options, std::optional<LaunchedCommand>& comma
 }  // namespace
 
 void set_up_run(CLI::App& app, Options& options) {
-    add_options(app, kRunOptions | kPidOptions | kOutputOptions | kIntervalOption | kHookOptions | kForceOption,
+    add_options(app, kRunOptions | kScopeOptions | kOutputOptions | kIntervalOption | kHookOptions | kForceOption,
                 options);
-    app.footer("sockeye run [OPTIONS] -- CMD [ARGUMENT]...\nsockeye run [OPTIONS] --for TIME -p PID[,PID]\n\n" +
+    app.footer("sockeye run [OPTIONS] -- CMD [ARGUMENT]...\nsockeye run [OPTIONS] --for TIME [-p PID[,PID]]\n\n" +
                assertion_help() +
                "\n\nThe verdict goes to stderr, or to --verdict-file. CMD runs with sockeye's own credentials, or "
                "as --user;\n"
@@ -289,7 +188,9 @@ void set_up_run(CLI::App& app, Options& options) {
 }
 
 Result<ExitCode> run_run(const Options& asked) {
-    if (Result<void> checked = check_asked(asked); !checked) return checked.error();
+    if (Result<void> checked = asked.run.command.empty() ? check_without_command(asked) : check_with_command(asked);
+        !checked)
+        return checked.error();
     if (Result<void> checked = check_pids(asked); !checked) return checked.error();
     Options options = asked;
     std::optional<UserIdentity> user;
@@ -315,15 +216,19 @@ Result<ExitCode> run_run(const Options& asked) {
     }
     RunOutcome outcome;
     outcome.command = options.run.command;
+    outcome.filter = filter_words(asked.filter);
     outcome.pids.assign(options.filter.pids.begin(), options.filter.pids.end());
     outcome.user = user.has_value() ? user->name : "";
     std::string page;
     const Result<void> traced = trace(options, command, *files, outcome, page);
     if (files->recording) files->recording->discard_if_empty();
     if (!traced) {
+        if (!command || !command->released() || command->ended()) return traced.error();
         // Tracing has failed, not the command: it runs to its end.
-        if (command && command->released()) command->wait();
-        return traced.error();
+        talk::say("{}; {} runs on untraced, and there will be no verdict", traced.error().message,
+                  options.run.command.front());
+        command->wait();
+        return traced.error().exit_code;
     }
     if (Result<void> written = write_verdict(outcome, options, *files); !written) return written.error();
     if (Result<void> written = page.empty() ? Result<void>() : write_report(options.run.report_file, page); !written)

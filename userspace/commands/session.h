@@ -45,6 +45,8 @@ public:
 
     // While it runs:
     void set_interval(std::chrono::nanoseconds interval);
+    // An error if there are no events to record.
+    [[nodiscard]] Result<void> may_record() const;
     // Reads all tables and writes them and all that follows to `recording`, too, until stop_recording() or the end. If
     // it can't be written any more (a full disk) the run goes on without it.
     Result<void> record_from_now(RecordingWriter recording);

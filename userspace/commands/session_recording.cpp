@@ -11,9 +11,13 @@ void Session::set_interval(std::chrono::nanoseconds interval) {
     if (interval_timer_ >= 0) check(EventLoop::set_timer(interval_timer_, interval_, interval_));
 }
 
+Result<void> Session::may_record() const {
+    if (samples()) return Error("a recording needs events, and only BPF tells of those");
+    return {};
+}
+
 // What the model knows already is not in the new file: run, limits, tables and processes are written again.
 Result<void> Session::record_from_now(RecordingWriter recording) {
-    if (samples()) return Error("a recording needs events, and only BPF tells of those");
     if (Result<void> drained = drain(); !drained) return drained;
     recording_failure_.clear();
     RecordBatch first;

@@ -91,6 +91,10 @@ private:
                                             : stopped.error().message);
             return;
         }
+        if (Result<void> may = session_.may_record(); !may) {
+            screen_.dashboard().say(may.error().message);
+            return;
+        }
         const std::string name =
             unused_name(wall_time_ns(monotonic_ns(), wall_offset_ns()), ".rec");
         Result<RecordingWriter> writer = RecordingWriter::create(name);

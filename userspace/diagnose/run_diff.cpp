@@ -61,6 +61,7 @@ private:
     void add_slope(const GroupKey& key, const GroupReview& before, const GroupReview& after);
     DiffVerdict add_latency(std::string_view measure, const std::string& subject, double share, const LatencyHistogram& before,
                             const LatencyHistogram& after);
+    void add_failed();
     void add_latencies();
     void add_findings();
     void add_openers();
@@ -258,13 +259,27 @@ Comparison::Counts Comparison::failed_of(const RunReview& review) {
     return counts;
 }
 
+// A run that did not see them all has fewer for that alone.
+void Comparison::add_failed() {
+    const Snapshot &before = before_.review.last(), &after = after_.review.last();
+    if (before.connects_observed != after.connects_observed) {
+        diff_.omitted.push_back(fmt::format("connects_failed: the {} run did not observe connects",
+                                            before.connects_observed ? "second" : "first"));
+    } else if (before.connects_unsent_told != after.connects_unsent_told) {
+        diff_.omitted.push_back(fmt::format("connects_failed: the {} run did not observe those that fail before a SYN is sent",
+                                            before.connects_unsent_told ? "second" : "first"));
+    } else {
+        add_counts("connects_failed", failed_of(before_.review), failed_of(after_.review),
+                   {before_.review.connects_untold(), after_.review.connects_untold()});
+    }
+}
+
 RunDiff Comparison::run() && {
     diff_.options = options_;
     add_findings();
     add_counts("time_wait_made", time_wait_of(before_.review), time_wait_of(after_.review),
                {before_.review.time_wait_untold(), after_.review.time_wait_untold()});
-    add_counts("connects_failed", failed_of(before_.review), failed_of(after_.review),
-               {before_.review.connects_untold(), after_.review.connects_untold()});
+    add_failed();
     add_latencies();
     add_groups();
     add_openers();

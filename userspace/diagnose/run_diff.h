@@ -51,6 +51,7 @@ struct DiffOptions {
 struct RunDiff {
     DiffOptions options;
     std::vector<DiffRow> rows;  // regressions first
+    std::vector<std::string> omitted;  // what could not be compared, and why: "connects_failed: …"
     [[nodiscard]] std::size_t count_of(DiffVerdict verdict) const;
 };
 

@@ -62,6 +62,8 @@ Snapshot totals_of(const Snapshot& snapshot) {
     totals.total = snapshot.total;
     totals.connects_total = snapshot.connects_total;
     totals.connects_uncertain = snapshot.connects_uncertain;
+    totals.connects_observed = snapshot.connects_observed;
+    totals.connects_unsent_told = snapshot.connects_unsent_told;
     totals.lost = snapshot.lost;
     totals.drift = snapshot.drift;
     totals.self = snapshot.self;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -24,8 +25,9 @@ namespace sockeye {
 
 class RecordingWriter {
 public:
-    // Creates or overwrites `path`.
-    static Result<RecordingWriter> create(const std::string& path);
+    // Creates `path`, or opens it to be overwritten: what it holds stays until the first block is written. Errors name
+    // `argument`, by which the user gave the path.
+    static Result<RecordingWriter> create(const std::string& path, std::string_view argument = "FILE");
 
     // Takes whole records; writes full blocks, compressed.
     Result<void> append(std::span<const std::byte> records);
@@ -34,7 +36,7 @@ public:
     // Writes the end block with the index and makes everything durable. Nothing may be appended after it.
     Result<void> finish();
 
-    // Takes away the file if nothing was recorded into it, and if it is a file, not a pipe or a device.
+    // Takes away the file if it was made for this and nothing was recorded into it. What there was before is left.
     void discard_if_empty() const;
 
     [[nodiscard]] std::uint64_t records() const { return records_written_ + pending_records_; }
@@ -42,7 +44,10 @@ public:
     [[nodiscard]] std::uint64_t bytes() const { return file_bytes_; }
 
 private:
-    RecordingWriter(std::string path, UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+    RecordingWriter(std::string path, UniqueFd fd, bool is_new)
+        : path_(std::move(path)), fd_(std::move(fd)), is_new_(is_new) {}
+    // Empties the file and writes its header, if that has not been done.
+    Result<void> begin();
     Result<void> write_block();
     Result<void> write_end();
     Result<void> write_sealed(RecordingBlockHeader header);
@@ -51,6 +56,7 @@ private:
 
     std::string path_;
     UniqueFd fd_;
+    bool is_new_;  // there was no such file
     Compressor compressor_;
     std::vector<std::byte> pending_;  // records of the next block
     std::vector<std::byte> packed_;   // a block as it is written: room for its header, then its payload

@@ -33,19 +33,20 @@ std::array<std::byte, sizeof(Header)> sealed(Header header) {
 
 }  // namespace
 
-Result<RecordingWriter> RecordingWriter::create(const std::string& path) {
-    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+Result<RecordingWriter> RecordingWriter::create(const std::string& path, std::string_view argument) {
+    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    const bool is_new = fd.valid();
+    // Without O_EXCL a link to nowhere makes its file.
+    if (!is_new && errno == EEXIST) fd = UniqueFd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
     if (!fd.valid())
-        return Error(fmt::format("FILE: '{}' cannot be written: {}", path, std::strerror(errno)), ExitCode::usage);
-    RecordingWriter writer(path, std::move(fd));
-    if (Result<void> written = writer.write_all(sealed(RecordingFileHeader{})); !written) return written.error();
-    return writer;
+        return Error(fmt::format("{}: '{}' cannot be written: {}", argument, path, std::strerror(errno)), ExitCode::usage);
+    return RecordingWriter(path, std::move(fd), is_new);
 }
 
 void RecordingWriter::discard_if_empty() const {
     struct stat ours {}, there {};
-    if (records() != 0 || ::fstat(fd_.get(), &ours) != 0 || !S_ISREG(ours.st_mode)) return;
-    // The name may be a link, or another file's by now.
+    if (!is_new_ || records() != 0 || ::fstat(fd_.get(), &ours) != 0) return;
+    // The name may be another file's by now.
     if (::lstat(path_.c_str(), &there) != 0 || there.st_dev != ours.st_dev || there.st_ino != ours.st_ino) return;
     ::unlink(path_.c_str());
 }
@@ -65,6 +66,14 @@ Result<void> RecordingWriter::append(std::span<const std::byte> records) {
     return {};
 }
 
+Result<void> RecordingWriter::begin() {
+    if (file_bytes_ != 0) return {};
+    // A pipe or a device has no length.
+    if (::ftruncate(fd_.get(), 0) != 0 && errno != EINVAL)
+        return Error(fmt::format("cannot write recording {}: {}", path_, std::strerror(errno)));
+    return write_all(sealed(RecordingFileHeader{}));
+}
+
 Result<void> RecordingWriter::flush() { return pending_.empty() ? Result<void>() : write_block(); }
 
 Result<void> RecordingWriter::finish() {
@@ -78,6 +87,7 @@ Result<void> RecordingWriter::finish() {
 }
 
 Result<void> RecordingWriter::write_block() {
+    if (Result<void> begun = begin(); !begun) return begun;
     event_header first{};
     std::memcpy(&first, pending_.data(), sizeof(first));
     const auto raw_bytes = static_cast<std::uint32_t>(pending_.size());
@@ -109,6 +119,7 @@ void RecordingWriter::index_block(const RecordingIndexEntry& entry) {
 }
 
 Result<void> RecordingWriter::write_end() {
+    if (Result<void> begun = begin(); !begun) return begun;
     const std::span<const std::byte> index = std::as_bytes(std::span(index_));
     packed_.assign(sizeof(RecordingBlockHeader), std::byte{});
     if (!compressor_.append(index, packed_))

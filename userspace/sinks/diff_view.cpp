@@ -67,8 +67,10 @@ std::string diff_text(const RunReview& before, const RunReview& after, const Run
     std::string text = side_text("BEFORE", before) + side_text("AFTER", after);
     if (before.lost() != 0 || after.lost() != 0)
         text += "LOST       each lost event may have been any one's: counts are compared with bounds as wide as that\n";
-    text += fmt::format("COMPARED   counts {}; growth past {:.0f} % and past the noise is a regression\n\n",
+    text += fmt::format("COMPARED   counts {}; growth past {:.0f} % and past the noise is a regression\n",
                         diff.options.totals ? "in all" : "per second", 100 * diff.options.threshold);
+    for (const std::string& omitted : diff.omitted) text += fmt::format("OMITTED    {}\n", omitted);
+    text += '\n';
     using Align = TextTable::Align;
     TextTable table({{"VERDICT", Align::left}, {"MEASURE", Align::left}, {"BEFORE"}, {"AFTER"}, {"CHANGE"}, {"WHO", Align::left}, {"NOTE", Align::left, 0, TextTable::When::any_known}});
     for (const DiffRow& row : diff.rows) {
@@ -89,6 +91,7 @@ std::string diff_json(const RunReview& before, const RunReview& after, const Run
     json["threshold_percent"] = number(100 * diff.options.threshold);
     json["compared"] = diff.options.totals ? "totals" : "rates";
     json["regressions"] = diff.count_of(DiffVerdict::regression);
+    json["omitted"] = diff.omitted;
     json["uncertain"] = diff.count_of(DiffVerdict::uncertain);
     json["rows"] = Json::array();
     for (const DiffRow& row : diff.rows) {

@@ -102,6 +102,8 @@ std::string loss_figure(const RunReview& review) {
 
 std::string report_connects(const RunReview& review) {
     const Timeline& timeline = review.timeline();
+    if (!review.last().connects_observed)
+        return report_section("connects", "Connects", report_paragraph("Connects were not observed."));
     std::string content = figure_of(
         {.id = "rates",
          .title = "Connections per second",

@@ -49,6 +49,11 @@ std::string figures_html(const std::vector<Figure>& figures) {
     return html + "</dl>\n";
 }
 
+std::string rate_of(const RunReview& review, std::uint64_t count) {
+    const double seconds = review.timeline().seconds();
+    return seconds > 0 ? fmt::format("{}/s", format_rate(static_cast<double>(count) / seconds)) : "-";
+}
+
 Figure findings_figure(const RunReview& review) {
     std::size_t of_severity[2] = {};
     for (const SeenFinding& seen : review.findings()) ++of_severity[static_cast<std::size_t>(seen.finding.severity)];
@@ -59,6 +64,13 @@ Figure findings_figure(const RunReview& review) {
                                        count == 1 || severity == Severity::critical ? "" : "s");
     }
     return {"Findings", review.findings().empty() ? "none" : std::to_string(review.findings().size()), detail};
+}
+
+Figure connects_figure(const RunReview& review) {
+    if (!review.last().connects_observed) return {"Connects", "-", "not observed"};
+    const Activity activity = review.activity();
+    return {"Connects", format_count(activity.connects),
+            fmt::format("{}, {} failed", rate_of(review, activity.connects), format_count(activity.connects_failed))};
 }
 
 std::string finding_html(const RunReview& review, const SeenFinding& seen) {
@@ -107,19 +119,14 @@ std::string report_header(const RunReview& review) {
 std::string report_figures(const RunReview& review) {
     const Snapshot& last = review.last();
     const Activity activity = review.activity();
-    const double seconds = review.timeline().seconds();
-    const auto per_second = [seconds](std::uint64_t count) {
-        return seconds > 0 ? fmt::format("{}/s", format_rate(static_cast<double>(count) / seconds)) : std::string("-");
-    };
     LatencyHistogram latencies;
     for (const LatencyHistogram& some : review.latencies()) latencies.merge(some);
     std::vector<Figure> figures = {findings_figure(review)};
     figures.push_back({"TCP sockets at the end", format_count(sum_of(last.tcp_states)),
                        fmt::format("{} established", format_count(last.tcp_states[WIRE_TCP_ESTABLISHED]))});
     figures.push_back({"TIME_WAIT at the end", format_count(last.tcp_states[WIRE_TCP_TIME_WAIT]),
-                       fmt::format("{} made, {}", format_count(activity.time_wait_entered), per_second(activity.time_wait_entered))});
-    figures.push_back({"Connects", format_count(activity.connects),
-                       fmt::format("{}, {} failed", per_second(activity.connects), format_count(activity.connects_failed))});
+                       fmt::format("{} made, {}", format_count(activity.time_wait_entered), rate_of(review, activity.time_wait_entered))});
+    figures.push_back(connects_figure(review));
     if (latencies.count() != 0)
         figures.push_back({"Connect latency, median", latency_text(*latencies.percentile_ns(0.5)),
                            fmt::format("p99 {}", latency_text(*latencies.percentile_ns(0.99)))});

@@ -86,6 +86,7 @@ Json process_of(const LeakProcess& shown, const Snapshot& snapshot, const Histor
     json["pid"] = shown.pid;
     json["comm"] = text_or_null(shown.comm.view());
     json["container"] = text_or_null(shown.container);
+    json["ns_pid"] = shown.row != nullptr && shown.row->ns_pid != 0 ? Json(shown.row->ns_pid) : Json();
     json["alive"] = shown.alive;
     json["open"] = or_null(fds.open);
     json["soft_limit"] = or_null(fds.soft_limit);

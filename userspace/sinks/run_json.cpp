@@ -55,6 +55,7 @@ Json process_of(const TreeProcess& process) {
     const bool judged = process.growth.shape != Shape::unknown;
     Json json;
     json["pid"] = process.pid != 0 ? Json(process.pid) : Json();
+    json["ns_pid"] = process.ns_pid != 0 ? Json(process.ns_pid) : Json();
     json["processes"] = process.processes;
     json["comm"] = text_or_null(process.comm.view());
     json["alive"] = process.alive;
@@ -89,7 +90,8 @@ Json assertion_of(const AssertionResult& result) {
             {"metric", row_of(result.assertion.metric).name},
             {"result", name_of(result.outcome)},
             {"value", rounded_or_null(result.value)},
-            {"exact", result.value.has_value() ? Json(!result.up_to.has_value()) : Json()},
+            {"exact", result.value.has_value() ? Json(!result.up_to.has_value() && !result.down_to.has_value()) : Json()},
+            {"down_to", rounded_or_null(result.down_to)},
             {"up_to", bounded ? rounded_or_null(result.up_to) : Json()},
             {"reason", text_or_null(result.reason)}};
 }
@@ -104,6 +106,7 @@ std::string run_json(const RunOutcome& outcome) {
     json["kernel"] = text_or_null(last.kernel);
     json["command"] = outcome.command.empty() ? Json() : Json(outcome.command);
     json["pids"] = outcome.pids;
+    json["filter"] = text_or_null(outcome.filter);
     json["user"] = text_or_null(outcome.user);
     json["end"] = name_of(outcome.end);
     json["exit_code"] = outcome.end == RunEnd::command_exited ? Json(outcome.exit_code) : Json();

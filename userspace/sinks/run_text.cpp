@@ -69,8 +69,21 @@ std::string growth_text(const TreeProcess& process) {
     }
 }
 
+// Of all that ran anyway those alone are worth a line that did something.
+std::vector<const TreeProcess*> shown_processes(const RunOutcome& outcome) {
+    const bool shows_all = !outcome.command.empty() || !outcome.pids.empty();
+    std::vector<const TreeProcess*> shown;
+    for (const TreeProcess& process : outcome.processes) {
+        const std::uint64_t acts = process.connects + process.connects_pending + process.accepts +
+                                   process.time_wait_made + process.close_wait;
+        if (shows_all || acts != 0 || process.growth.shape == Shape::steady) shown.push_back(&process);
+    }
+    return shown;
+}
+
 std::string processes_table(const RunOutcome& outcome) {
-    if (outcome.processes.empty()) return {};
+    const std::vector<const TreeProcess*> processes = shown_processes(outcome);
+    if (processes.empty()) return {};
     using Align = TextTable::Align;
     TextTable table({{"PID"},
                      {"COMM", Align::left},
@@ -83,9 +96,9 @@ std::string processes_table(const RunOutcome& outcome) {
                      {"MOST"},
                      {"GROWTH/S", Align::right, 0, TextTable::When::any_known},
                      {"", Align::left}});
-    const std::size_t shown = std::min(kMostRows, outcome.processes.size());
+    const std::size_t shown = std::min(kMostRows, processes.size());
     for (std::size_t at = 0; at < shown; ++at) {
-        const TreeProcess& process = outcome.processes[at];
+        const TreeProcess& process = *processes[at];
         table.add({process.pid != 0 ? std::to_string(process.pid) : fmt::format("{} pids", process.processes),
                    process.comm.empty() ? "-" : std::string(process.comm.view()), format_count(process.connects),
                    format_count(process.connects_failed), format_count(process.accepts),
@@ -93,7 +106,7 @@ std::string processes_table(const RunOutcome& outcome) {
                    number_text(process.fds), number_text(process.fds_peak), growth_text(process),
                    process.alive ? "runs" : "ended"});
     }
-    return '\n' + table.text() + left_out_text(outcome.processes.size(), shown);
+    return '\n' + table.text() + left_out_text(processes.size(), shown);
 }
 
 std::string assertions_text(const RunOutcome& outcome) {
@@ -130,7 +143,7 @@ std::string outlived_text(const RunOutcome& outcome) {
             names.push_back(fmt::format("{} ({})", printable(process->comm.view()), process->pid));
     }
     return fmt::format(
-        "           {} that it started still {}: {}{}; what they do after its end is not counted (--wait-all)\n",
+        "           {} that it started still {}: {}{}; what they do later is not counted (--wait-all)\n",
         alive.size() == 1 ? "a process" : fmt::format("{} processes", alive.size()),
         alive.size() == 1 ? "runs" : "run", fmt::join(names, ", "), alive.size() > names.size() ? " ..." : "");
 }
@@ -153,7 +166,7 @@ std::string subject_text(const RunOutcome& outcome) {
     std::vector<std::string> words;
     for (const std::string& word : outcome.command) words.push_back(shell_word(word));
     if (!words.empty()) return fmt::format("{}", fmt::join(words, " "));
-    return fmt::format("pid {}", fmt::join(outcome.pids, ", "));
+    return outcome.filter.empty() ? "the whole host" : outcome.filter;
 }
 
 std::string end_text(const RunOutcome& outcome) {
@@ -181,9 +194,11 @@ std::string measured_text(const AssertionResult& result) {
     const auto number = [unit](double value) {
         return unit == MetricUnit::count ? fmt::format("{:.0f}", value) : fmt::format("{:.3f}", value);
     };
-    std::string text = number(*result.value);
+    std::string text = number(result.down_to.value_or(*result.value));
     if (result.up_to.has_value()) text += *result.up_to > 1e18 ? " or more" : " to " + number(*result.up_to);
+    if (result.down_to.has_value() && !result.up_to.has_value()) text += " to " + number(*result.value);
     text += unit == MetricUnit::per_second ? "/s" : unit == MetricUnit::milliseconds ? " ms" : "";
+    if (result.down_to.has_value() && result.up_to.has_value()) text += fmt::format(", {} of what was seen", number(*result.value));
     return result.reason.empty() ? text : fmt::format("{} ({})", text, result.reason);
 }
 
@@ -191,8 +206,10 @@ std::string run_text(const RunOutcome& outcome) {
     const RunTotals& totals = outcome.totals;
     std::string subject = printable(subject_text(outcome));
     if (subject.size() > kMostCommand) subject = printable(subject.substr(0, kMostCommand)) + " ...";
-    std::string text = fmt::format("COMMAND    {}{}: {} after {}\n", subject,
+    const bool of_command = !outcome.command.empty();
+    std::string text = fmt::format("{}    {}{}{}: {} after {}\n", of_command ? "COMMAND" : "WATCHED", subject,
                                    outcome.user.empty() ? "" : fmt::format(" as {}", printable(outcome.user)),
+                                   of_command && !outcome.filter.empty() ? fmt::format(" (only {})", printable(outcome.filter)) : "",
                                    end_text(outcome), seconds_text(outcome.seconds));
     text += outlived_text(outcome);
     text += connects_text(outcome);

@@ -8,7 +8,7 @@
 
 namespace sockeye {
 
-// What ran, as a shell would take it: "python3 'my client.py'"; "pid 42, 43".
+// What ran, as a shell would take it: "python3 'my client.py'"; what was watched: "--pid 42,43", "the whole host".
 std::string subject_text(const RunOutcome& outcome);
 // "exit code 1", "killed by SIGKILL", "the time was over".
 std::string end_text(const RunOutcome& outcome);

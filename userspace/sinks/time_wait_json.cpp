@@ -2,6 +2,7 @@
 #include "sinks/time_wait_json.h"
 
 #include <string>
+#include <unordered_map>
 
 #include "base/format.h"
 #include "diagnose/time_wait.h"
@@ -38,8 +39,12 @@ Json time_wait_of(const Snapshot& snapshot, const TimeWaitOutlook& outlook) {
     return json;
 }
 
+// Of processes whose own pid namespace has another number for them.
+using NamespacePids = std::unordered_map<std::uint32_t, std::uint32_t>;
+
 // One process's row, or, where there are more than the model tells apart, one of all of them together.
-Json maker_of(const TimeWaitMakerRow& row, const TimeWaitShareRow& share, const TimeWaitOutlook& outlook) {
+Json maker_of(const TimeWaitMakerRow& row, const TimeWaitShareRow& share, const TimeWaitOutlook& outlook,
+              const NamespacePids& ns_pids) {
     const EndpointView local = local_endpoint(row.service);
     const EndpointView remote = remote_endpoint(row.service);
     // What all will have together, by what each adds to it.
@@ -47,6 +52,8 @@ Json maker_of(const TimeWaitMakerRow& row, const TimeWaitShareRow& share, const 
     const double part = all_per_s > 0 ? share.rate_per_s.value_or(0) / all_per_s : 0;
     Json json;
     json["pid"] = share.pid != 0 ? Json(share.pid) : Json();
+    const auto inside = ns_pids.find(share.pid);
+    json["ns_pid"] = inside != ns_pids.end() ? Json(inside->second) : Json();
     json["comm"] = text_or_null(row.comm.view());
     json["container"] = text_or_null(row.container);
     json["side"] = row.connects ? "client" : "server";
@@ -67,16 +74,20 @@ Json maker_of(const TimeWaitMakerRow& row, const TimeWaitShareRow& share, const 
 }
 
 Json makers_of(const Snapshot& snapshot, const TimeWaitOutlook& outlook) {
+    NamespacePids ns_pids;
+    for (const ProcessRow& process : snapshot.processes) {
+        if (process.alive && process.ns_pid != 0) ns_pids.emplace(process.pid, process.ns_pid);
+    }
     Json list = Json::array();
     for (const TimeWaitMakerRow& row : snapshot.time_wait_makers) {
-        for (const TimeWaitShareRow& share : row.shares) list.push_back(maker_of(row, share, outlook));
+        for (const TimeWaitShareRow& share : row.shares) list.push_back(maker_of(row, share, outlook, ns_pids));
         if (row.shares.empty()) {
             const TimeWaitShareRow all{.pid = 0,
                                        .time_wait = row.time_wait,
                                        .entered = row.entered,
                                        .closed_by_both = row.closed_by_both,
                                        .rate_per_s = row.rate_per_s};
-            list.push_back(maker_of(row, all, outlook));
+            list.push_back(maker_of(row, all, outlook, ns_pids));
         }
     }
     return list;

@@ -347,9 +347,11 @@ AssertionMeter::Measured AssertionMeter::measure(const RunFacts& facts) const {
 
 AssertionResult AssertionMeter::result(const RunFacts& facts) const {
     const Measured measured = measure(facts);
-    AssertionResult result{.assertion = assertion_, .value = measured.value, .up_to = {}, .reason = measured.why};
+    AssertionResult result{
+        .assertion = assertion_, .value = measured.value, .down_to = {}, .up_to = {}, .reason = measured.why};
     if (!measured.value.has_value()) return result;
-    if (measured.high > measured.low) result.up_to = measured.high;
+    if (measured.high > *measured.value) result.up_to = measured.high;
+    if (measured.low < *measured.value) result.down_to = measured.low;
     const auto at = [&](double value) { return holds(assertion_.comparison, value, assertion_.limit); };
     const bool by_order =
         assertion_.comparison != Comparison::equal && assertion_.comparison != Comparison::unequal;

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Recursive descent over the text of an assertion: one function a rule of the grammar in assertion.h.
 #include <fmt/format.h>
+#include <fnmatch.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
 
+#include "base/format.h"
 #include "base/suggest.h"
 #include "base/utf8.h"
 #include "diagnose/diagnoses.h"
+#include "sockeye/event.h"
 #include "verdict/assertion.h"
 
 namespace sockeye {
@@ -43,6 +46,26 @@ bool is_word(char c) {
     return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
 }
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+std::vector<std::string_view> error_names() {
+    constexpr std::int32_t kMostErrno = 530;  // the kernel's own ones are the highest
+    std::vector<std::string_view> names;
+    for (std::int32_t error = 1; error <= kMostErrno; ++error) {
+        const std::string_view name = errno_name(error);
+        if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+    }
+    return names;
+}
+
+// As `lost` tells them; see probes/statistics.cpp, aggregate/aggregator.cpp, events/recording_reader.cpp.
+std::vector<std::string_view> loss_class_names() {
+    std::vector<std::string_view> names = {"malformed", "unknown_kind", "recording"};
+#define X(name, number, type) \
+    if (number < WIRE_HOOK_KIND_MAX) names.emplace_back(#name);
+    WIRE_KINDS(X)
+#undef X
+    return names;
+}
 
 std::string suggestion(std::string_view word, std::span<const std::string_view> words) {
     const std::string_view near = nearest(word, words);
@@ -169,8 +192,9 @@ private:
     bool understand(LabelMatch& match, std::size_t begin) {
         switch (match.key) {
             case LabelKey::comm:
-            case LabelKey::error:
                 return adopt(parse_comm_glob(match.text), match.text, begin);
+            case LabelKey::error:
+                return adopt(parse_comm_glob(match.text), match.text, begin) && matches_one_of(match, error_names(), begin);
             case LabelKey::raddr:
                 return adopt(parse_address(match.text), match.prefix, begin);
             case LabelKey::rport:
@@ -187,9 +211,21 @@ private:
             case LabelKey::severity:
                 return one_of(match, kSeverities, begin);
             case LabelKey::loss_class:
-                return true;
+                // Behind these stands the name of a program or a map, and of those there may be other ones tomorrow.
+                return match.text.starts_with("skipped:") || match.text.starts_with("map:") ||
+                       matches_one_of(match, loss_class_names(), begin);
         }
         return true;
+    }
+
+    // What matches nothing that there can be would hold, or fail, whatever happens.
+    bool matches_one_of(const LabelMatch& match, const std::vector<std::string_view>& words, std::size_t begin) {
+        const auto matches = [&match](std::string_view word) {
+            return fnmatch(match.text.c_str(), std::string(word).c_str(), 0) == 0;
+        };
+        if (std::ranges::any_of(words, matches)) return true;
+        return fail(begin, at_, fmt::format("has no {} of that name", name_of(match.key)),
+                    suggestion(match.text, words));
     }
 
     bool one_of(const LabelMatch& match, std::span<const std::string_view> words, std::size_t begin) {

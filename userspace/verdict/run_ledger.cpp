@@ -204,6 +204,7 @@ void RunLedger::look_at(const ProcessRow& process, std::uint64_t ktime_ns) {
     Row& row = row_of({.pid = process.pid, .tid = 0, .comm = process.comm});
     row.from_before |= ktime_ns == first_look_ns_;
     row.seen_ns = ktime_ns;
+    row.shown.ns_pid = process.ns_pid;
     row.shown.close_wait = process.tcp[WIRE_TCP_CLOSE_WAIT];
     if (!process.fds.open.has_value()) return;
     row.shown.fds = process.fds.open;

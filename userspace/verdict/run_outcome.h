@@ -21,6 +21,7 @@ namespace sockeye {
 struct TreeProcess {
     std::uint32_t pid = 0;  // 0: several
     std::uint64_t processes = 1;
+    std::uint32_t ns_pid = 0;  // inside its pid namespace, when it differs; else 0
     Comm comm;  // its last name
     bool alive = true;
     std::optional<std::uint32_t> fds;       // now, or when it ended
@@ -61,7 +62,8 @@ struct AssertionResult {
     Assertion assertion;
     AssertionOutcome outcome = AssertionOutcome::unknown;
     std::optional<double> value;  // in the metric's unit
-    std::optional<double> up_to;  // with what was lost; absent: the value is exact
+    // What was lost may make it less or more: the bounds, where they differ from the value.
+    std::optional<double> down_to, up_to;
     std::string reason;           // why undecided or unknown; else empty or a remark
 };
 
@@ -74,8 +76,9 @@ enum class RunEnd : std::uint8_t {
 };
 
 struct RunOutcome {
-    std::vector<std::string> command;  // empty: --pid
+    std::vector<std::string> command;  // empty: what runs anyway
     std::vector<std::uint32_t> pids;   // the roots
+    std::string filter;                // what was taken of them, as options; empty: all
     std::string user;                  // empty: sockeye's own
     RunEnd end = RunEnd::command_exited;
     int exit_code = 0, signal = 0;  // command_exited; command_killed

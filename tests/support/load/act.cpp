@@ -7,6 +7,7 @@
 //   echo              copies stdin to stdout
 //   fds               says its descriptors
 //   on-int CODE       says "waits", and waits; SIGINT or SIGTERM ends it with CODE
+//   leave-group       leads a process group of its own from now on
 //   fork              goes on in a child, and waits for that child
 //   orphan            goes on in a child when the parent has ended, without its stdout and stderr
 //   exit CODE, kill SIGNAL
@@ -114,6 +115,8 @@ int main(int count, char** values) {
             say_descriptors();
         } else if (word == "on-int") {
             wait_for_signal(static_cast<int>(words.number()));
+        } else if (word == "leave-group") {
+            load::check(setpgid(0, 0), "setpgid");
         } else if (word == "fork") {
             go_on_in_child();
         } else if (word == "orphan") {
