@@ -377,3 +377,24 @@ TEST_CASE("when every row has attempts under way, others are counted together", 
     CHECK(snapshot.connects_total.pending == 0);
     CHECK(snapshot.connects_total.failed == Failures{{"EHOSTUNREACH", destinations}});
 }
+
+TEST_CASE("over a run connects are counted from its first snapshot on, with those that are under way then",
+          "[connect_ledger]") {
+    ModelRun run;
+    run.records.by(7, "client");
+    for (std::uint64_t sk : {1, 2, 3}) attempt(run, sk, toward(1));
+    establish(run, 1, toward(1));
+    fail(run, 2, ECONNREFUSED, toward(1));
+    run.apply();
+    const Snapshot first = run.snapshot({.base = RateBase::first_snapshot});
+    CHECK(first.connects_total.attempts == 1);
+    CHECK(first.connects_total.pending == 1);
+    establish(run, 3, toward(1));
+    attempt(run, 4, toward(1));
+    run.apply();
+    const Snapshot last = run.snapshot({.base = RateBase::first_snapshot});
+    CHECK(last.connects_total.attempts == 2);
+    CHECK(last.connects_total.established == 1);
+    CHECK(last.connects_total.failed.empty());
+    CHECK(last.connects_since_ns == first.ktime_ns);
+}

@@ -80,6 +80,17 @@ void ConnectLedger::fail_unsent(const SocketEntry& socket, std::int32_t error, P
     fail(entry, error, 1);
 }
 
+void ConnectLedger::restart(std::uint64_t ktime_ns) {
+    for (ConnectEntry& entry : pool_) {
+        entry.attempts = entry.pending;
+        entry.established = entry.established_before = entry.failed_before = 0;
+        entry.failed.clear();
+        entry.latency = {};
+    }
+    unheard_ = 0;
+    restarted_ns_ = ktime_ns;
+}
+
 void ConnectLedger::fail(ConnectEntry& entry, std::int32_t error, std::uint64_t count) {
     const auto number = static_cast<std::uint16_t>(error);
     const auto known = std::ranges::find(entry.failed, number, &std::pair<std::uint16_t, std::uint64_t>::first);

@@ -70,6 +70,10 @@ public:
     // An attempt is over, and nobody has told how: what end() is given is a guess.
     void end_went_unheard() { ++unheard_; }
     [[nodiscard]] std::uint64_t unheard() const { return unheard_; }
+    // Counts anew from then on; attempts that are under way stay.
+    void restart(std::uint64_t ktime_ns);
+    // 0: it never was.
+    [[nodiscard]] std::uint64_t restarted_ns() const { return restarted_ns_; }
     // It turned out to be none of ours: as if it had never begun.
     void withdraw(std::uint32_t socket);
     // A connect() that failed before it sent anything.
@@ -98,7 +102,7 @@ private:
     HashIndex index_;
     std::vector<std::uint32_t> open_;  // SocketTable's number → entry; 0: no attempt is open
     std::uint32_t overflowed_ = 0;     // attempts filed under all others since room was last looked for
-    std::uint64_t unheard_ = 0;
+    std::uint64_t unheard_ = 0, restarted_ns_ = 0;
 };
 
 }  // namespace sockeye

@@ -63,7 +63,7 @@ void add_connects(Snapshot& snapshot, Model& model, const RowFilter& filter, Sam
     // Without hooks only those would stand there that a table shows in SYN_SENT, and their end would not be told.
     snapshot.connects_observed = model.run.features.has(Feature::tcp_state);
     if (!snapshot.connects_observed) return;
-    snapshot.connects_since_ns = model.run.begun_ns;
+    snapshot.connects_since_ns = model.connects.restarted_ns() != 0 ? model.connects.restarted_ns() : model.run.begun_ns;
     LatencyHistogram all;
     model.connects.for_each([&](ConnectEntry& entry) {
         ConnectRow row;

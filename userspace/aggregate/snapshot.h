@@ -375,7 +375,7 @@ struct Snapshot {
     std::uint64_t connects_uncertain = 0;
     bool connects_observed = false;     // hooks tell of them; else there is nothing above
     bool connects_unsent_told = false;  // connects that fail before a SYN are seen: see doctor
-    std::uint64_t connects_since_ns = 0;  // ktime from which on they are counted: when the hooks were attached
+    std::uint64_t connects_since_ns = 0;  // ktime from which on they are counted: hooks were attached, or a run began
     std::vector<ContainerRow> containers;             // by descending descriptors; empty if there is no container
     std::vector<CloseWaitRow> close_wait;             // only when asked for
     std::vector<ListenerRow> listeners;

@@ -120,6 +120,8 @@ Snapshot SnapshotBuilder::build(Model& model, const SnapshotContents& contents, 
     add_destinations(snapshot, model, filter, samples);
     add_time_wait_makers(snapshot, model, filter, contents.time_wait_makers, samples);
     snapshot.containers = container_rows(snapshot, previous_descriptors_, samples);
+    // What is counted over a run is counted from its first snapshot on, as its events are shown.
+    if (!has_previous_ && contents.base == RateBase::first_snapshot) model.connects.restart(run.now_ns);
     add_connects(snapshot, model, filter, samples);
     if (contents.close_wait && snapshot.tcp_states[WIRE_TCP_CLOSE_WAIT] != 0)
         snapshot.close_wait = close_wait_rows(model, filter, snapshot.ways);

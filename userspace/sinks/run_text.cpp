@@ -218,7 +218,9 @@ std::string run_text(const RunOutcome& outcome) {
     text += fmt::format(
         "TIME_WAIT  {} made{}{}{}\n", format_count(totals.time_wait_made),
         rate_text(totals.time_wait_made, outcome.seconds),
-        totals.closing == 0 ? "" : fmt::format("; {} connections still close", format_count(totals.closing)),
+        totals.closing == 0   ? ""
+        : totals.closing == 1 ? "; 1 connection still closes"
+                              : fmt::format("; {} connections still close", format_count(totals.closing)),
         outcome.last.time_wait_exact || totals.time_wait_made == 0
             ? ""
             : "; inferred from state changes and the socket table");
