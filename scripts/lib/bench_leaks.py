@@ -7,12 +7,12 @@ fd_leak finding is compared with what its process was told to do. Then the open 
 import argparse
 import json
 import os
-import signal
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
+
+from lib import bench_tools
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 BUILD = os.path.join(ROOT, "build", "release")
@@ -38,13 +38,6 @@ class Animal:
         return regular + (", at random" if self.behaviour == "leak-random" else "")
 
 
-def wait_ready(process):
-    for line in process.stderr:
-        if line.startswith("sockeye: ready"):
-            return
-    sys.exit("bench: sockeye ended before it was ready")
-
-
 def record_zoo(seed, seconds, path):
     """Returns the animals by pid, and when they began (CLOCK_MONOTONIC, in s)."""
     zoo = subprocess.Popen([FD_ZOO, str(seed), str(seconds)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -54,28 +47,24 @@ def record_zoo(seed, seconds, path):
             break
         pid, behaviour, kind, per_s = line.split()
         animals[int(pid)] = Animal(behaviour, kind, float(per_s))
-    recorder = subprocess.Popen([SOCKEYE, "record", path, "--stacks", "-e", "fd_open,fd_close"], stderr=subprocess.PIPE,
-                                text=True)
-    wait_ready(recorder)
+    recorder = bench_tools.Program("sockeye record", [SOCKEYE, "record", path, "--stacks", "-e", "fd_open,fd_close"])
+    recorder.wait_ready()
     began = time.monotonic()
     zoo.stdin.write("\n")
     zoo.stdin.flush()
     zoo.stdout.readline()
     time.sleep(max(0.0, began + seconds - 2 - time.monotonic()))
-    recorder.send_signal(signal.SIGINT)
-    summary = recorder.stderr.read()
-    if recorder.wait():
-        sys.exit(f"bench: record: {summary}")
+    recorder.check("before the zoo did")
+    recorder.stop()
     zoo.wait()
-    print(f"  {summary.strip().splitlines()[-1]}; {os.path.getsize(path) / 1e6:.1f} MB", flush=True)
+    print(f"  {recorder.talk().strip().splitlines()[-1]}; {os.path.getsize(path) / 1e6:.1f} MB", flush=True)
     return animals, began
 
 
 def note_findings(path, animals, began):
     """Adds what was found to the animals; returns how many processes outside the zoo were called leaking."""
-    done = subprocess.run([SOCKEYE, "replay", path, "--json", "-e", "finding"], capture_output=True, text=True, check=True)
     others = set()
-    for line in done.stdout.splitlines():
+    for line in bench_tools.run([SOCKEYE, "replay", path, "--json", "-e", "finding"]).splitlines():
         finding = json.loads(line)
         if finding["rule"] != "fd_leak":
             continue
@@ -146,17 +135,19 @@ def zoo(seeds, seconds):
 def main(words, bench):
     parser = argparse.ArgumentParser(prog="scripts/bench leaks", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", default="1", metavar="N[,N]", help="seeds of the zoos (default 1)")
-    parser.add_argument("--seconds", type=int, default=180, metavar="S", help="how long each zoo lives (default 180)")
-    parser.add_argument("--runs", type=int, default=5, metavar="N", help="rounds of the comparison of costs (default 5)")
-    parser.add_argument("--parts", default="zoo,cost", metavar="PART[,PART]", help="zoo, cost (default both)")
+    parser.add_argument("--seeds", type=bench_tools.whole_numbers, default="1", metavar="N[,N]",
+                        help="seeds of the zoos (default 1)")
+    parser.add_argument("--seconds", type=bench_tools.whole_number(10), default=180, metavar="S",
+                        help="how long each zoo lives (default 180)")
+    parser.add_argument("--runs", type=bench_tools.whole_number(1), default=5, metavar="N",
+                        help="rounds of the comparison of costs (default 5)")
+    parser.add_argument("--parts", type=bench_tools.some_of("zoo", "cost"), default="zoo,cost", metavar="PART[,PART]",
+                        help="zoo, cost (default both)")
     arguments = parser.parse_args(words)
-    parts = arguments.parts.split(",")
-    if not set(parts) <= {"zoo", "cost"} or arguments.seconds < 10 or arguments.runs < 1:
-        parser.error("--parts takes zoo and cost, --seconds whole numbers from 10, --runs from 1")
-    if "zoo" in parts:
-        zoo([int(seed) for seed in arguments.seeds.split(",")], arguments.seconds)
-    if "cost" in parts:
+    bench_tools.prepare("test", "bench")
+    if "zoo" in arguments.parts:
+        zoo(arguments.seeds, arguments.seconds)
+    if "cost" in arguments.parts:
         print(f"\n{os.uname().release}, {os.cpu_count()} CPUs; min / median / max of {arguments.runs} rounds")
         bench.compare("open and close churn", [FD_CHURN, "--iterations", "300000"], [
             bench.Tracer("sockeye top, fd hooks", [SOCKEYE, "top", "--batch", "-e", "fd_open,fd_close"]),

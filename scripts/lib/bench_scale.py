@@ -15,6 +15,10 @@ import signal
 import statistics
 import subprocess
 import sys
+import time
+
+from lib import bench_tools
+from lib.bench_tools import Failed
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 BUILD = os.path.join(ROOT, "build", "release")
@@ -34,14 +38,14 @@ class Standing:
         self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if not line:
-            sys.exit(f"bench: {' '.join(self.command)} ended with {self.process.wait()}")
+            raise Failed(f"{' '.join(self.command)} {bench_tools.ended(self.process.wait())}")
         self.told = json.loads(line)
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         self.process.stdin.close()
-        if self.process.wait():
-            sys.exit(f"bench: {self.command[0]} ended with {self.process.returncode}")
+        if self.process.wait() and kind is None:
+            raise Failed(f"{self.command[0]} {bench_tools.ended(self.process.returncode)}")
 
 
 def connections(sockets):
@@ -57,15 +61,17 @@ def spread(values, digits=2):
 
 def measured(command):
     """One run: wall_s, cpu_s, rss_bytes. lsof ends with 1 when anything asked for was not there."""
-    done = subprocess.run([os.path.join(LOADS, "measure")] + command, capture_output=True, text=True, check=True)
-    result = json.loads(done.stdout)
+    result = json.loads(bench_tools.run([os.path.join(LOADS, "measure")] + command))
     if result["exit_code"] not in ((0, 1) if command[0] == "lsof" else (0,)):
-        sys.exit(f"bench: {' '.join(command)} ended with {result['exit_code']}")
+        # `measure` throws away what it says: once more, to hear it.
+        again = bench_tools.run(command)
+        raise Failed(f"{' '.join(command)} ended with {result['exit_code']}, and when run again with 0: {again[-400:]}")
     return result
 
 
 def compare(title, tools, rounds):
-    """tools: (name, command, at most so many rounds)."""
+    """tools: (name, command, at most so many rounds; 0 leaves it out)."""
+    tools = [tool for tool in tools if tool[2] > 0]
     runs = collections.defaultdict(list)
     for number in range(rounds):
         for name, command, most in tools:
@@ -89,9 +95,8 @@ def sockets_of(pid):
 
 def check_exact(standing):
     """sockeye's snapshot against ss and /proc, while nothing changes."""
-    done = subprocess.run([SOCKEYE, "snapshot", "--json", "--sockets"], capture_output=True, check=True)
-    snapshot = json.loads(done.stdout)
-    ss = subprocess.run(["ss", "-tanH"], capture_output=True, text=True, check=True).stdout
+    snapshot = json.loads(bench_tools.run([SOCKEYE, "snapshot", "--json", "--sockets"]))
+    ss = bench_tools.run(["ss", "-tanH"])
     states = collections.Counter(SS_STATES.get(line.split(None, 1)[0], line.split(None, 1)[0])
                                  for line in ss.splitlines())
     ours = snapshot["tcp"]["by_netns"][str(os.stat("/proc/self/ns/net").st_ino)]
@@ -117,28 +122,34 @@ def check_exact(standing):
             {state: count for state, count in states.items() if state in SS_STATES.values()}:
         wrong.append(f"states: ss {dict(states)}, sockeye {ours}")
     if wrong:
-        sys.exit("bench: not exact:\n" + "\n".join(wrong[:5]))
+        raise Failed("not exact:\n" + "\n".join(wrong[:5]))
     print(f"exact: {right} sockets each with its owner and descriptor as /proc/PID/fd has them, "
           f"{len(counts)} processes; states as ss: {dict(states)}", flush=True)
 
 
 def watch(seconds, resyncs):
     """top over what stands: CPU of each tick, memory at the end, and how long each resync took."""
-    top = subprocess.Popen([SOCKEYE, "top", "--batch", "--json", "-i", "1s"], stdin=subprocess.DEVNULL,
-                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    top = bench_tools.Program("sockeye top", [SOCKEYE, "top", "--batch", "--json", "-i", "1s"], stdout=subprocess.PIPE)
     frames, took = [], []
+
+    def next_frame():
+        line = top.process.stdout.readline()
+        if not line:
+            top.process.wait()
+            top.check("while it was watched")
+        return line
+
     while len(frames) < seconds + 1:
-        frames.append(json.loads(top.stdout.readline())["self"])
-    for _ in range(resyncs):
-        top.send_signal(signal.SIGUSR1)
-        for line in top.stderr:
-            if "resynchronised" in line:
-                took.append(float(re.search(r"in ([0-9.]+) ms", line).group(1)))
-                break
+        frames.append(json.loads(next_frame())["self"])
+    for number in range(resyncs):
+        top.process.send_signal(signal.SIGUSR1)
+        while len(took) == number:
+            took = [float(word) for word in re.findall(r"resynchronised .* in ([0-9.]+) ms", top.talk())]
+            top.check("while it resynchronised")
+            time.sleep(0.01)
         for _ in range(2):
-            top.stdout.readline()
-    top.send_signal(signal.SIGINT)
-    top.communicate()
+            next_frame()
+    top.stop()
     cpu = [frame["cpu_s"] for frame in frames]
     ticks = [1e3 * (after - before) for before, after in zip(cpu[1:], cpu[2:])]
     return ticks, frames[-1]["rss_bytes"], took
@@ -173,20 +184,20 @@ def enter_own_netns():
 def main(words):
     parser = argparse.ArgumentParser(prog="scripts/bench scale", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sockets", type=int, default=200000, metavar="N", help="TCP sockets to hold (default 200000)")
-    parser.add_argument("--runs", type=int, default=5, metavar="N", help="rounds (default 5)")
-    parser.add_argument("--slow-runs", type=int, default=3, metavar="N",
-                        help="rounds of ss -tanp and lsof, which take half a minute each (default 3)")
-    parser.add_argument("--time-wait", type=int, default=100000, metavar="N",
+    parser.add_argument("--sockets", type=bench_tools.whole_number(2000), default=200000, metavar="N",
+                        help="TCP sockets to hold (default 200000)")
+    parser.add_argument("--runs", type=bench_tools.whole_number(1), default=5, metavar="N", help="rounds (default 5)")
+    parser.add_argument("--slow-runs", type=bench_tools.whole_number(0), default=3, metavar="N",
+                        help="rounds of ss -tanp and lsof, which take half a minute each (default 3; 0: leave them out)")
+    parser.add_argument("--time-wait", type=bench_tools.whole_number(0), default=100000, metavar="N",
                         help="TIME_WAIT sockets beside, in a part of its own, since they live a minute (default 100000)")
-    parser.add_argument("--seconds", type=int, default=20, metavar="N",
+    parser.add_argument("--seconds", type=bench_tools.whole_number(2), default=20, metavar="N",
                         help="how long top is watched over each standing table (default 20)")
-    parser.add_argument("--parts", default="held,sockets,descriptors,time-wait", metavar="LIST",
-                        help="which parts to run (default held,sockets,descriptors,time-wait)")
+    parser.add_argument("--parts", type=bench_tools.some_of("held", "sockets", "descriptors", "time-wait"),
+                        default="held,sockets,descriptors,time-wait", metavar="PART[,PART]", help="which parts to run (default held,sockets,descriptors,time-wait)")
     arguments = parser.parse_args(words)
-    parts = arguments.parts.split(",")
-    if arguments.sockets < 2000 or arguments.runs < 1:
-        parser.error("--sockets from 2000, --runs from 1")
+    parts = arguments.parts
+    bench_tools.prepare("test", "bench")
     enter_own_netns()
     print(f"{os.uname().release}, {os.cpu_count()} CPUs; min / median / max")
     fast = [("sockeye snapshot", [SOCKEYE, "snapshot"], arguments.runs),

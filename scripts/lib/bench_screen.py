@@ -10,12 +10,13 @@ import json
 import os
 import random
 import re
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 
+from lib import bench_tools
+from lib.bench_tools import Failed
 from lib.bench_scale import LOADS, SOCKEYE, SPARE_DESCRIPTORS, Standing, connections, enter_own_netns, spread
 from lib.terminal import Terminal
 
@@ -131,12 +132,12 @@ def press_keys(terminal, load, dice):
             break
         shows = expectation(terminal.grid)
         if shows(terminal.grid):
-            sys.exit(f"bench: before '{what}' the screen shows its answer already:\n{terminal.grid.text()}")
+            raise Failed(f"before '{what}' the screen shows its answer already:\n{terminal.grid.text()}")
         waited = waited_for_cpu(terminal.process.pid)
         pressed = terminal.press(key)
         answered = terminal.wait_for(shows, 5)
         if answered is None:
-            sys.exit(f"bench: '{what}' is not answered:\n{terminal.grid.text()}")
+            raise Failed(f"'{what}' is not answered:\n{terminal.grid.text()}")
         took.append((what, answered - pressed, waited_for_cpu(terminal.process.pid) - waited))
     return took
 
@@ -156,7 +157,7 @@ def start_load(count):
 def load_rate(load):
     told = load.communicate()[0]
     if load.returncode:
-        sys.exit(f"bench: connection_churn ended with {load.returncode}")
+        raise Failed(f"connection_churn ended with {load.returncode}")
     return json.loads(told)["per_s"]
 
 
@@ -173,15 +174,13 @@ def run_watched(result, pid, count, meanwhile):
 
 
 def under_batch(result, count):
-    top = subprocess.Popen(TOP + ["--batch"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                           stderr=subprocess.PIPE, text=True)
-    while not (line := top.stderr.readline()).startswith("sockeye: ready"):
-        if not line:
-            sys.exit("bench: top --batch ended before it was ready")
+    top = bench_tools.Program("sockeye top --batch", TOP + ["--batch"])
+    top.wait_ready()
     time.sleep(2)
     rate = run_watched(result, top.pid, count, lambda load: os.waitid(os.P_PID, load.pid, os.WEXITED | os.WNOWAIT))
-    top.send_signal(signal.SIGINT)
-    result.lost.append(lost_events(top.communicate()[1]))
+    top.check("while the load ran")
+    top.stop()
+    result.lost.append(lost_events(top.talk()))
     return rate
 
 
@@ -190,7 +189,7 @@ def under_screen(result, count, use):
     with tempfile.TemporaryDirectory() as settings, \
             Terminal(TOP, 50, 160, {"XDG_CONFIG_HOME": settings}) as terminal:
         if terminal.wait_for(lambda grid: "1processes" in grid.text(), 60) is None:
-            sys.exit("bench: no screen within a minute")
+            raise Failed("no screen within a minute")
         terminal.run(2)
 
         def meanwhile(load):
@@ -248,6 +247,9 @@ def print_cost(results):
 
 
 def print_keys(keys):
+    if not keys:
+        print("  the load was over before a key could be pressed: give more --connections", flush=True)
+        return
     slow = [(took, waited) for _, took, waited in keys if took > 0.1]
     print(f"  {len(keys)} keys, ms until the screen had answered: {spread([1e3 * took for _, took, _ in keys], 0)}; "
           f"{len(slow)} took longer than 100 ms")
@@ -268,7 +270,7 @@ def time_to_see(named, found):
         told = seen if re.search(found, terminal.grid.text()) else \
             terminal.wait_for(lambda grid: re.search(found, grid.text()), 30)
         if seen is None or told is None:
-            sys.exit(f"bench: not on the screen within 30 s: {named if seen is None else found}\n{terminal.grid.text()}")
+            raise Failed(f"not on the screen within 30 s: {named if seen is None else found}\n{terminal.grid.text()}")
         return seen - terminal.started, told - terminal.started
 
 
@@ -302,15 +304,16 @@ def tasks(rounds):
 def main(words):
     parser = argparse.ArgumentParser(prog="scripts/bench screen", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sockets", type=int, default=200000, metavar="N", help="TCP sockets to hold (default 200000)")
-    parser.add_argument("--connections", type=int, default=300000, metavar="N",
+    number = bench_tools.whole_number(1)
+    parser.add_argument("--sockets", type=number, default=200000, metavar="N", help="TCP sockets to hold (default 200000)")
+    parser.add_argument("--connections", type=number, default=300000, metavar="N",
                         help="connections of each run of the load (default 300000)")
-    parser.add_argument("--runs", type=int, default=5, metavar="N", help="rounds (default 5)")
-    parser.add_argument("--parts", default="cost,tasks", metavar="PART[,PART]", help="cost, tasks (default both)")
+    parser.add_argument("--runs", type=number, default=5, metavar="N", help="rounds (default 5)")
+    parser.add_argument("--parts", type=bench_tools.some_of("cost", "tasks"), default="cost,tasks", metavar="PART[,PART]",
+                        help="cost, tasks (default both)")
     arguments = parser.parse_args(words)
-    parts = arguments.parts.split(",")
-    if not set(parts) <= {"cost", "tasks"} or min(arguments.runs, arguments.sockets, arguments.connections) < 1:
-        parser.error("--parts takes cost and tasks, --runs, --sockets and --connections whole numbers from 1")
+    parts = arguments.parts
+    bench_tools.prepare("test", "bench")
     enter_own_netns()
     print(f"{os.uname().release}, {os.cpu_count()} CPUs, of which {machine_busy(2):.1f} were busy before; "
           "min / median / max")

@@ -14,6 +14,8 @@ import subprocess
 import termios
 import time
 
+from lib.bench_tools import Failed, ended, said
+
 SEQUENCE = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|\x1b\(.|\x1b[=>]|[\r\n\x18]|[^\x1b\r\n\x18]+")
 UNFINISHED = re.compile(r"\x1b(\[[0-9;?]*|\()?$")
 
@@ -98,7 +100,8 @@ class Terminal:
             got = b""
         came = time.monotonic()
         if not got:
-            raise RuntimeError(f"{' '.join(self.command)} has left its terminal")
+            told = self.process.communicate(timeout=10)[1]
+            raise Failed(f"{' '.join(self.command)} has left its terminal and {ended(self.process.returncode)}: {said(told)}")
         self.grid.take(self.decoder.decode(got))
         return came
 
@@ -135,5 +138,5 @@ class Terminal:
                 except OSError:
                     pass
         if self.process.returncode:
-            raise RuntimeError(f"{' '.join(self.command)} ended with {self.process.returncode}: {told}")
+            raise Failed(f"{' '.join(self.command)} {ended(self.process.returncode)}: {said(told)}")
         return told
