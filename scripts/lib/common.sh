@@ -48,12 +48,16 @@ watch_log() {
 
 # quietly WHAT COMMAND...: the command's output goes to a log that is shown only when it fails.
 quietly() {
-	local what=$1 log watcher started=$SECONDS code
+	local what=$1 file log watcher started=$SECONDS code
 	shift
-	log=$(mktemp "${TMPDIR:-/tmp}/sockeye-log.XXXXXX")
-	watch_log "$what" "$log" $$ &
+	file=$(mktemp "${TMPDIR:-/tmp}/sockeye-log.XXXXXX" 2>/dev/null) ||
+		die "cannot write to ${TMPDIR:-/tmp}: name a folder that can be written (TMPDIR=FOLDER)"
+	# It loses its name at once: however this ends, nothing stays behind.
+	exec {log}<>"$file"
+	rm -f "$file"
+	watch_log "$what" "/dev/fd/$log" $$ &
 	watcher=$!
-	"$@" </dev/null >"$log" 2>&1
+	"$@" </dev/null >&"$log" 2>&1
 	code=$?
 	kill "$watcher" 2>/dev/null
 	wait "$watcher" 2>/dev/null
@@ -61,11 +65,11 @@ quietly() {
 		printf '\r\033[K' >&2
 	fi
 	if [ "$code" -ne 0 ]; then
-		cat "$log" >&2
+		cat "/dev/fd/$log" >&2
 		say "$what: failed with exit code $code"
 	elif [ $((SECONDS - started)) -ge 10 ]; then
 		say "$what: done in $((SECONDS - started)) s"
 	fi
-	rm -f "$log"
+	exec {log}>&-
 	return "$code"
 }
