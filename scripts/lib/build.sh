@@ -18,8 +18,7 @@ build_preset() {
 # build PRESET TARGET...: two scripts may build at once, so the build folder is locked meanwhile.
 build() {
 	local preset=$1 folder=$root/build/$1
-	mkdir -p "$folder" 2>/dev/null
-	[ -w "$folder" ] || die "cannot write $folder: it belongs to $(stat -c %U "$folder" 2>/dev/null || echo nobody)"
+	need_writable "$folder"
 	(
 		flock 9
 		quietly "building ($preset)" build_preset "$@"

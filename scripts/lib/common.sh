@@ -15,6 +15,27 @@ die() {
 	exit 1
 }
 
+# need_writable FOLDER: makes it, or dies with what stands in the way and what helps.
+need_writable() {
+	local folder=$1 stands=$1 owner or=""
+	mkdir -p "$folder" 2>/dev/null
+	if [ -d "$folder" ]; then
+		# What root has built there can't be built again by others, even if the folder is theirs.
+		stands=$(find "$folder" -maxdepth 1 ! -writable \( -path "$folder" -o ! -user "$(id -u)" \) -print -quit)
+		[ -n "$stands" ] || return 0
+		or=" or remove it (sudo rm -r $folder): what is needed of it comes again"
+	elif [ -e "$folder" ]; then
+		die "cannot make the folder $folder: a file has that name; move it away (mv $folder $folder.old)"
+	else
+		while [ ! -e "$stands" ]; do stands=${stands%/*}; done
+		folder=$stands
+	fi
+	owner=$(stat -c %U "$stands")
+	[ "$owner" != "$(id -un)" ] ||
+		die "cannot write $stands, though it is yours: allow it (chmod -R u+w $folder) or, on a read-only disk, work in a copy"
+	die "cannot write $stands: it belongs to $owner; take it over (sudo chown -R $(id -un) $folder)$or"
+}
+
 # as_root COMMAND...: runs it as root, with the environment kept.
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then

@@ -32,7 +32,7 @@ need_machines() {
 	for name in "$@"; do
 		kernel_series "$(kernel_base "$name")" >/dev/null || die "unknown kernel $name; known: ${kernel_names[*]}"
 	done
-	mkdir -p "$kernel_cache"
+	need_writable "$kernel_cache"
 	(
 		# Another run may be fetching: look again when it is done.
 		flock 9
