@@ -36,15 +36,24 @@ need_writable() {
 	die "cannot write $stands: it belongs to $owner; take it over (sudo chown -R $(id -un) $folder)$or"
 }
 
-# as_root COMMAND...: runs it as root, with the environment kept.
+# as_root COMMAND...: runs it as root, with the environment kept but for the user's folders: what root writes there
+# (settings, caches) the user could not write any more.
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then
 		"$@"
 	elif command -v sudo >/dev/null; then
-		sudo -E -- "$@"
+		sudo -E -H -- env "${no_user_folders[@]}" "$@"
 	else
 		die "root is needed for: $* (neither root nor sudo is here)"
 	fi
+}
+no_user_folders=(-u XDG_CONFIG_HOME -u XDG_CACHE_HOME -u XDG_DATA_HOME -u XDG_STATE_HOME -u XDG_RUNTIME_DIR)
+
+# exec_as_root COMMAND...: this script becomes it; signals and the exit code are the command's own.
+exec_as_root() {
+	[ "$(id -u)" -ne 0 ] || exec "$@"
+	command -v sudo >/dev/null || die "sockeye needs root: run this as root, or install sudo"
+	exec sudo -E -H -- env "${no_user_folders[@]}" "$@"
 }
 
 # watch_log WHAT LOG PARENT: after 2 s says that WHAT takes long, then, on a terminal, how far its log is.
