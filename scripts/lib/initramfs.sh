@@ -8,10 +8,11 @@
 add_program() {
 	local folder=$1 path library
 	path=$(PATH=$PATH:/usr/sbin:/sbin command -v "$2") || return
-	install -D "$path" "$folder/bin/$2"
+	install -D "$path" "$folder/bin/$2" || return
 	ldd "$path" 2>/dev/null | grep -oE '/[^ ]+' | while read -r library; do
 		[ -e "$folder$library" ] || install -D "$library" "$folder$library"
 	done
+	return 0 # one that is static has no libraries
 }
 
 # add_binary FOLDER FILE TARGET: without debug information, which is most of its size.
@@ -38,7 +39,10 @@ build_initramfs() {
 	mkdir -p "$folder/bin" "$folder/etc" "$folder/modules"
 	cp "$(command -v busybox)" "$folder/bin/busybox"
 	for program in ss ip bpftool; do
-		add_program "$folder" "$program"
+		add_program "$folder" "$program" || {
+			say "$program is not here, though its package is installed: see command -v $program"
+			return 1
+		}
 	done
 	cp "$kernel_cache/$kernel"/modules/*.ko "$folder/modules/"
 	install -m 755 "$root/scripts/lib/guest_init" "$folder/init"

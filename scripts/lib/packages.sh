@@ -14,7 +14,7 @@ test_packages=(
 )
 # shellcheck disable=SC2034
 kernel_packages=(
-	qemu-system-x86 busybox-static cpio kmod iproute2 xz-utils zstd debian-archive-keyring apt
+	qemu-system-x86 busybox-static bpftool cpio kmod iproute2 xz-utils zstd debian-archive-keyring apt
 )
 # shellcheck disable=SC2034
 bench_packages=(
