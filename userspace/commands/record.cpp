@@ -12,9 +12,8 @@ namespace sockeye {
 void set_up_record(CLI::App& app, Options& options) {
     app.add_option("FILE", options.file, "the recording to write")->required()->type_name("");
     add_options(app, kFilterOptions | kDurationOption | kIntervalOption | kHookOptions | kForceOption | kStacksOption, options);
-    app.footer(std::string("In the file is what the hooks tell: processes, ports, addresses, families, one --netns and kinds of events "
-               "narrow it.\n"
-               "By name, cgroup, container, state and failure `replay` chooses, whatever was recorded.\n") +
+    app.footer("What the kernel can decide by makes the file smaller: -p and -e; of TCP connections ports, addresses,\n"
+               "families and one --netns. By all filters `replay` chooses again, whatever was recorded.\n" +
                app.get_footer());
 }
 

@@ -16,8 +16,9 @@ constexpr const char* kAbout =
     "sockeye watches every socket and every file descriptor of a Linux host, live, and says what is wrong.";
 constexpr const char* kFooter =
     "With no command: top.\n"
-    "Exit codes: 0 done, 1 failed at run time, 2 wrong usage, 3 a finding, 4 this kernel or these privileges\n"
-    "can't do it, 130 interrupted before it had anything to say.";
+    "Exit codes: 0 done, 1 failed at run time (replay, report, top FILE: or the recording is damaged), 2 wrong\n"
+    "usage, 3 a finding (timewait, leaks, replay with --exit-code; run and diff always), 4 this kernel or these\n"
+    "privileges can't do it, 130 interrupted before it had anything to say.";
 
 Error wrong_usage(std::string message) { return Error(std::move(message), ExitCode::usage); }
 
