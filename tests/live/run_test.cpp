@@ -261,22 +261,24 @@ TEST_CASE("a signal sent to sockeye alone is passed on to the command", "[run]")
     CHECK(sockeye.err().find("VERDICT") != std::string::npos);
 }
 
-// What does not fit any more fails as on a full disk.
+// What is past a limit fails as on a full disk.
 TEST_CASE("when tracing fails the command runs on, and signals still reach it", "[run]") {
     AcceptingServer server;
     const std::string recording = scratch_folder() + "/full.rec";
-    SockeyeProcess sockeye(run_of({"--record", recording, "--force"}, {"connect", server.port(), "4000", "on-int", "6"}), [] {
-        const rlimit most{.rlim_cur = 200'000, .rlim_max = 200'000};
-        std::signal(SIGXFSZ, SIG_IGN);
-        setrlimit(RLIMIT_FSIZE, &most);
-    });
+    SockeyeProcess sockeye(run_of({"--record", recording, "--force"}, {"say", "runs", "echo", "connect", server.port(), "200", "on-int", "6"}),
+                           [] { std::signal(SIGXFSZ, SIG_IGN); });
+    REQUIRE(sockeye.wait_for_line([](const std::string& line) { return line == "runs"; }));
+    const rlimit most{.rlim_cur = 1, .rlim_max = RLIM_INFINITY};
+    REQUIRE(prlimit(sockeye.pid(), RLIMIT_FSIZE, &most, nullptr) == 0);
+    sockeye.close_input();
+    const bool said = sockeye.wait_for_error("runs on untraced");
     INFO(sockeye.err());
-    REQUIRE(sockeye.wait_for_error("runs on untraced"));
+    REQUIRE(said);
     REQUIRE(sockeye.wait_for_line([](const std::string& line) { return line == "waits"; }));
     sockeye.signal(SIGTERM);
     CHECK(sockeye.wait_exit() == 1);
     CHECK(sockeye.err().find("File too large") != std::string::npos);
-    CHECK(server.accepted() == 4000);
+    CHECK(server.accepted() == 200);
 }
 
 TEST_CASE("a run leaves a recording and JUnit's XML beside its verdict", "[run]") {
