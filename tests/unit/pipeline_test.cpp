@@ -25,7 +25,11 @@ struct EventList final : EventSink {
 
 struct FrameList final : SnapshotSink {
     std::vector<std::uint64_t> times_s;
-    void write(const Snapshot& snapshot, std::span<const Finding>) override { times_s.push_back(snapshot.ktime_ns / kSecond); }
+    std::uint64_t connects = 0;  // of the last
+    void write(const Snapshot& snapshot, std::span<const Finding>) override {
+        times_s.push_back(snapshot.ktime_ns / kSecond);
+        connects = snapshot.connects_total.attempts;
+    }
     bool flush() override { return true; }
 };
 
@@ -98,6 +102,30 @@ TEST_CASE("a snapshot comes once, of the last moment, even if the stream was cut
     CHECK(frames.times_s.empty());
     pipeline.finish();
     CHECK(frames.times_s == std::vector<std::uint64_t>{12});
+}
+
+TEST_CASE("connects are counted from ready on; where no tick is left, from the beginning", "[pipeline]") {
+    const auto connects_of = [](bool has_ticks) {
+        const socket_tuple tuple = test::tcp_tuple("10.0.0.1", 1000, "10.0.0.2", 80);
+        test::RecordBuilder stream;
+        stream.at(10 * kSecond).run(FeatureSet(Feature::tcp_state).bits());
+        stream.by(1, "client").tcp_state(1, tuple, WIRE_TCP_CLOSE, WIRE_TCP_SYN_SENT);
+        stream.tcp_state(1, tuple, WIRE_TCP_SYN_SENT, WIRE_TCP_ESTABLISHED);
+        if (has_ticks) stream.tick(TICK_READY);
+        stream.at(11 * kSecond).tcp_state(2, tuple, WIRE_TCP_CLOSE, WIRE_TCP_SYN_SENT);
+        Aggregator aggregator;
+        FrameList frames;
+        Diagnosis diagnosis;
+        Pipeline pipeline(aggregator, {.snapshots = &frames,
+                                       .moment = SnapshotMoment::at_end,
+                                       .contents = {.base = RateBase::first_snapshot},
+                                       .diagnosis = &diagnosis});
+        pipeline.apply(stream.batch());
+        pipeline.finish();
+        return frames.connects;
+    };
+    CHECK(connects_of(true) == 1);
+    CHECK(connects_of(false) == 2);
 }
 
 TEST_CASE("a run's books see each tick, and the end once", "[pipeline]") {

@@ -73,7 +73,7 @@ Result<void> write_to(int fd, const std::string& text) {
     // What was there before; a pipe or a terminal has nothing.
     struct stat status {};
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && fd != STDERR_FILENO && ftruncate(fd, 0) != 0)
-        return Error(fmt::format("the verdict can't be written: {}", std::strerror(errno)));
+        return Error(fmt::format("what the verdict's file held can't be overwritten: {}: name another file", std::strerror(errno)));
     Output output(fd);
     output.write(text);
     if (!output.flush() && output.status() == OutputStatus::failed) return *output.error();

@@ -49,7 +49,10 @@ void Pipeline::look_and_show(const tick_event* tick) {
     Diagnosis* const diagnosis = outputs_.diagnosis;
     // What is shown at the end is looked at then.
     if (!shown && (diagnosis == nullptr || (ends && outputs_.moment == SnapshotMoment::at_end))) return;
-    Snapshot snapshot = aggregator_.snapshot(outputs_.contents);
+    SnapshotContents contents = outputs_.contents;
+    // The only look there is tells of all that was recorded: ticks may be missing in a damaged file.
+    if (ends && !has_looked_) contents.base = RateBase::previous_snapshot;
+    Snapshot snapshot = aggregator_.snapshot(contents);
     // It came too soon upon another for a rate: what was found then still stands.
     const bool tells_nothing_new = std::exchange(has_looked_, true) && snapshot.interval_ns == 0;
     if (tells_nothing_new && outputs_.moment != SnapshotMoment::at_end && outputs_.moment != SnapshotMoment::whole_run)
