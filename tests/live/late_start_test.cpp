@@ -161,9 +161,10 @@ void start_late(const Churning& churning) {
     REQUIRE(events.exit_code == 0);
     std::map<std::uint32_t, std::vector<std::string>> seen;
     std::size_t attempts_seen = 0, under_way = 0;
+    std::set<Json> ended;
     for (const Json& event : parse_lines(events.out)) {
         if (!is(event, "connect") && !is(event, "accept")) continue;
-        if (field(event, "netns").dump() != netns) continue;
+        if (field(event, "netns").dump() != netns || is_end_of_listening(event, ended)) continue;
         // A connect that was under way when the tracer came has no beginning: it lacks its descriptor, and its thread
         // as well where a softirq ended it. It is the one before the first that its thread made afterwards.
         if (is(event, "connect") && field(event, "latency_ms").is_null() &&

@@ -46,6 +46,10 @@ std::set<std::uint16_t> ports_of(const ChurnRun& run) {
 
 }  // namespace
 
+bool is_end_of_listening(const Json& event, std::set<Json>& ended) {
+    return is(event, "accept") && field(event, "error") == "EINVAL" && ended.insert(field(event, "tid")).second;
+}
+
 std::string attempt_line(const load::ChurnRecord& record) {
     bool client = record.role == load::Role::client;
     std::string line = client ? "connect" : "accept";
@@ -133,9 +137,8 @@ std::vector<std::string> differences(const ChurnRun& run, const Events& events) 
     for (const load::ChurnRecord& record : run.log) balance[attempt_line(record)]++;
     std::set<Json> ended;
     for (const Json& event : events) {
-        // The load shuts its listeners down under those who wait in accept(), each once: that is no connection of its log.
-        const bool is_end = is(event, "accept") && field(event, "error") == "EINVAL" && ended.insert(field(event, "tid")).second;
-        if (!is_end && (is(event, "connect") || is(event, "accept"))) balance[attempt_line(event)]--;
+        if (is_end_of_listening(event, ended)) continue;
+        if (is(event, "connect") || is(event, "accept")) balance[attempt_line(event)]--;
     }
     std::vector<std::string> sentences;
     describe(balance, sentences);

@@ -36,6 +36,9 @@ Events events_of_ports(const ChurnRun& run, const Events& events);
 // One attempt as one line, as the log and as an event tell it: equal lines are equal attempts.
 std::string attempt_line(const load::ChurnRecord& record);
 std::string attempt_line(const Json& event);
+// The load shuts its listeners down under those who wait in accept(), once each: that is no connection of its log.
+// `ended`: the threads that have been met so.
+bool is_end_of_listening(const Json& event, std::set<Json>& ended);
 
 // How connect and accept events differ from the log, one sentence each; empty: they agree wholly
 // (pid, tid, comm, descriptor, tuple and errno of every attempt).
