@@ -290,7 +290,7 @@ int existing_fds(struct bpf_iter__task_file *ctx)
 	if (kind == FD_KIND_socket) {
 		const struct socket *socket = file->private_data; /* untyped: no plain load leads on from it */
 
-		record.sk = (u64)BPF_CORE_READ(socket, sk);
+		record.sk = (u64)tcp_beneath(BPF_CORE_READ(socket, sk));
 	}
 	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
 	return 0;

@@ -166,7 +166,7 @@ static __always_inline struct sock *sock_of_socket_file(struct file *file)
 {
 	struct socket *socket = BPF_CORE_READ(file, private_data);
 
-	return BPF_CORE_READ(socket, sk);
+	return tcp_beneath(BPF_CORE_READ(socket, sk));
 }
 
 /* struct file's count of references: file_ref_t since 6.13 (90ee6ed776c0), where 0 stands for one. */

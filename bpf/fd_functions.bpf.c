@@ -30,6 +30,18 @@ struct current_change {
 	u32 via;
 };
 
+/* Whether the current task is a kernel thread that works in a process's table. Whose that is only userspace knows, and
+ * decides there. */
+static __always_inline bool works_for_another(void)
+{
+	struct task_struct *task;
+
+	if (LINUX_KERNEL_VERSION >= 0x050c00)
+		return false;
+	task = (struct task_struct *)bpf_get_current_task();
+	return BPF_CORE_READ(task, flags) & PF_KTHREAD;
+}
+
 /* False: nobody asked for it. `otherwise`: the way if the system call does not tell. */
 static __always_inline bool change_by_current(struct current_change *change, u32 otherwise)
 {
@@ -38,7 +50,7 @@ static __always_inline bool change_by_current(struct current_change *change, u32
 	u32 flags;
 
 	change->id = bpf_get_current_pid_tgid();
-	if (!filter_tgid(change->id >> 32))
+	if (!filter_tgid(change->id >> 32) && !works_for_another())
 		return false;
 	current_user_call(&call);
 	change->via = via_of_call(call.number);

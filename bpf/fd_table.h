@@ -8,6 +8,7 @@
 
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
+#define IPPROTO_MPTCP 262
 
 /* A table of descriptors: where its slots are, and how many. */
 struct fd_slots {
@@ -79,6 +80,19 @@ static __always_inline struct file *file_of_fd(struct files_struct *files, s32 f
  * for all others. Written and read here only. */
 u64 socket_file_operations = 0;
 
+/* The socket that hooks and tables know: of an MPTCP socket its first subflow. NULL: it has none yet (from 6.3 on the
+ * first bind, connect or listen makes it). Subflows that join later have no descriptor and are nobody's here. */
+static __always_inline struct sock *tcp_beneath(struct sock *sk)
+{
+	struct sock *first = NULL;
+
+	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_MPTCP)
+		return sk;
+	if (bpf_core_field_exists(((struct mptcp_sock *)0)->first))
+		bpf_core_read(&first, sizeof(first), &((struct mptcp_sock *)sk)->first);
+	return first;
+}
+
 /* The socket behind a file; NULL if it is none. */
 static __always_inline struct sock *sock_of_file(struct file *file)
 {
@@ -94,7 +108,7 @@ static __always_inline struct sock *sock_of_file(struct file *file)
 		socket_file_operations = operations;
 	}
 	socket = BPF_CORE_READ(file, private_data);
-	return BPF_CORE_READ(socket, sk);
+	return tcp_beneath(BPF_CORE_READ(socket, sk));
 }
 
 static __always_inline u64 popcount64(u64 x)

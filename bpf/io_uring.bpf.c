@@ -43,8 +43,6 @@ enum {
 	IORING_OP_FIXED_FD_INSTALL = 54,
 };
 
-extern int LINUX_KERNEL_VERSION __kconfig;
-
 /* A finished operation. Without request: one completion of several. */
 struct ring_completion {
 	struct io_kiocb *request;
@@ -153,7 +151,7 @@ static __always_inline struct sock *perhaps_accepted_now(s32 fd)
 	slots_of_current(&slots);
 	file = file_in_slots(&slots, fd);
 	sk = sock_of_file(file);
-	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+	if (!sk || !is_tcp_socket(sk))
 		return NULL;
 	state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	if (state == WIRE_TCP_LISTEN || state == WIRE_TCP_SYN_SENT)

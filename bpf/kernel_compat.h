@@ -5,6 +5,8 @@
 
 #include "kernel_types.h"
 
+extern int LINUX_KERNEL_VERSION __kconfig;
+
 /* x86: arch/x86/include/asm/page_64_types.h (THREAD_SIZE without KASAN), sizeof(struct pt_regs) of 64-bit
  * user mode entries, arch/x86/include/asm/thread_info.h */
 #define X86_THREAD_SIZE 16384

@@ -81,13 +81,23 @@ struct sock_common {
 typedef struct {
 	int owned;
 } socket_lock_t;
+struct sk_buff {
+	struct sk_buff *next;
+	unsigned int len;
+	char cb[48];
+};
 struct sk_buff_head {
+	struct sk_buff *next;
 	__u32 qlen;
 };
 struct socket;
 struct sock {
 	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
+	struct {
+		atomic_t rmem_alloc;
+	} sk_backlog;
+	refcount_t sk_wmem_alloc;
 	int sk_err;
 	u16 sk_type;
 	u16 sk_protocol;
@@ -113,6 +123,7 @@ struct tcp_sock {
 };
 struct udp_sock {
 	struct inet_sock inet;
+	int forward_deficit;
 };
 struct timer_list {
 	unsigned long expires;
@@ -137,6 +148,16 @@ struct tcp_request_sock {
 };
 struct unix_sock {
 	struct sock sk;
+	u32 inq_len; /* since 6.17 */
+};
+
+/* net/af_unix.h, net/mptcp/protocol.h */
+struct unix_skb_parms {
+	u32 consumed;
+};
+struct mptcp_sock {
+	struct inet_connection_sock sk;
+	struct sock *first;
 };
 
 /* linux/fs.h, linux/fdtable.h, linux/net.h */

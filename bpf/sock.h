@@ -14,6 +14,8 @@
 #define AF_INET6 10
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
+#define SOCK_STREAM 1
+#define SOCK_DGRAM 2
 #define SOCK_DEAD_BIT 0 /* enum sock_flags, include/net/sock.h */
 #define SOCK_DONE_BIT 1
 
@@ -117,6 +119,12 @@ static __always_inline u16 read_source_port(const struct sock *sk)
 	return bpf_ntohs(port);
 }
 
+/* Raw sockets and netlink's may have that protocol number, too. */
+static __always_inline bool is_tcp_socket(const struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP && BPF_CORE_READ(sk, sk_type) == SOCK_STREAM;
+}
+
 #define SOCK_COMMON_BYTES 192 /* sizeof(struct sock_common) is 136 in 5.10 to 7.3 */
 
 /* A field of a struct sock_common that was copied whole: its offset is the running kernel's. */
@@ -128,9 +136,10 @@ static __always_inline u16 read_source_port(const struct sock *sk)
 static __always_inline u8 read_sock_tuple(struct socket_tuple *tuple, u32 *netns, const struct sock *sk)
 {
 	u8 copy[SOCK_COMMON_BYTES] __attribute__((aligned(8)));
+	u32 size = bpf_core_type_size(struct sock_common);
 	const struct net *net;
 
-	bpf_probe_read_kernel(copy, bpf_core_type_size(struct sock_common) & (SOCK_COMMON_BYTES - 1), sk);
+	bpf_probe_read_kernel(copy, size < sizeof(copy) ? size : sizeof(copy), sk);
 	tuple->family = COPIED_FIELD(copy, u16, skc_family);
 	tuple->lport = COPIED_FIELD(copy, u16, skc_num);
 	tuple->rport = bpf_ntohs(COPIED_FIELD(copy, u16, skc_dport));

@@ -22,6 +22,10 @@
 #define EINPROGRESS 115
 #define ERESTARTSYS 512
 #define ERESTART_RESTARTBLOCK 516
+/* What connect(2) asks of an address at least: struct sockaddr_in, and struct sockaddr_in6 without the scope
+ * (SIN6_LEN_RFC2133, include/net/ipv6.h). */
+#define SOCKADDR_IN_BYTES 16
+#define SOCKADDR_IN6_BYTES 24
 
 /* Ends that are no outcome: try again, or the call starts over after a signal. */
 static __always_inline bool is_no_outcome(long result)
@@ -73,7 +77,7 @@ static __always_inline void handle_accept(const struct user_call *call, long res
 }
 
 /* A connect that fails before its first SYN leaves no peer in the socket; the caller's address is still there. */
-static __always_inline void fill_peer_asked_for(struct socket_tuple *tuple, const void *user_address)
+static __always_inline void fill_peer_asked_for(struct socket_tuple *tuple, const void *user_address, u32 length)
 {
 	struct {
 		u16 family;
@@ -81,11 +85,11 @@ static __always_inline void fill_peer_asked_for(struct socket_tuple *tuple, cons
 		u32 ipv4; /* sin_addr, or sin6_flowinfo */
 	} head = {};
 
-	if (tuple->rport || bpf_probe_read_user(&head, sizeof(head), user_address))
+	if (tuple->rport || length < SOCKADDR_IN_BYTES || bpf_probe_read_user(&head, sizeof(head), user_address))
 		return;
 	if (head.family == AF_INET && (tuple->family == AF_INET || tuple->family == AF_INET6)) {
 		set_mapped_ipv4(tuple->raddr, head.ipv4);
-	} else if (head.family == AF_INET6 && tuple->family == AF_INET6) {
+	} else if (head.family == AF_INET6 && tuple->family == AF_INET6 && length >= SOCKADDR_IN6_BYTES) {
 		bpf_probe_read_user(tuple->raddr, sizeof(tuple->raddr), user_address + sizeof(head));
 		normalise_family(tuple);
 	} else {
@@ -96,7 +100,7 @@ static __always_inline void fill_peer_asked_for(struct socket_tuple *tuple, cons
 
 /* The states tell the outcome of a TCP connect; what they can't tell is a failure before the first SYN, and
  * every other protocol. EINPROGRESS and an interruption are told, too: the attempt goes on, and no return of this
- * call will explain its failure. */
+ * call will explain its failure. EAGAIN is an outcome: a UNIX listener's queue is full, UDP finds no port. */
 static __always_inline void handle_connect(const struct user_call *call, long result)
 {
 	bool interrupted = result == -EINTR || (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK);
@@ -104,10 +108,8 @@ static __always_inline void handle_connect(const struct user_call *call, long re
 	struct sock *sk;
 	bool tcp;
 
-	if (result == -EAGAIN)
-		return;
 	sk = sock_of_current_fd((s32)call->args[0]);
-	tcp = sk && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP && BPF_CORE_READ(sk, __sk_common.skc_family) != AF_UNIX;
+	tcp = sk && is_tcp_socket(sk);
 	if (tcp ? !result : (interrupted || result == -EINPROGRESS))
 		return;
 	event = SOCKET_CALL_RESERVE(connect);
@@ -115,28 +117,38 @@ static __always_inline void handle_connect(const struct user_call *call, long re
 		return;
 	fill_socket(event, sk);
 	if (result < 0)
-		fill_peer_asked_for(&event->tuple, (const void *)call->args[1]);
+		fill_peer_asked_for(&event->tuple, (const void *)call->args[1], call->args[2]);
 	event->fd = (s32)call->args[0];
 	event->error = interrupted ? EINTR : (s32)-result;
 	event_submit(event);
+}
+
+/* The number of an MPTCP socket's protocol does not fit into a tuple; its subflows are TCP. */
+static __always_inline u8 protocol_asked_for(u64 protocol)
+{
+	return protocol == IPPROTO_MPTCP ? IPPROTO_TCP : (u8)protocol;
 }
 
 /* On failure there is no socket to read: the arguments tell what was asked for. */
 static __always_inline void handle_socket(const struct user_call *call, long result)
 {
 	struct socket_call_event *event = SOCKET_CALL_RESERVE(socket);
+	struct sock *sk;
 
 	if (!event)
 		return;
-	if (result >= 0) {
-		fill_socket(event, sock_of_current_fd((s32)result));
-		event->fd = (s32)result;
+	sk = result >= 0 ? sock_of_current_fd((s32)result) : NULL;
+	if (sk) {
+		fill_socket(event, sk);
 	} else {
 		event->tuple.family = (u8)call->args[0];
 		event->tuple.type = (u8)(call->args[1] & 0xf); /* SOCK_TYPE_MASK */
-		event->tuple.protocol = (u8)call->args[2];
-		event->error = (s32)-result;
+		event->tuple.protocol = protocol_asked_for(call->args[2]);
 	}
+	if (result >= 0)
+		event->fd = (s32)result;
+	else
+		event->error = (s32)-result;
 	event_submit(event);
 }
 

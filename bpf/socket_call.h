@@ -70,7 +70,8 @@ static __always_inline void handle_unwanted_accept(s32 fd)
 {
 	struct sock *accepted = sock_of_current_fd(fd);
 
-	if (!accepted || is_ignored(accepted))
+	/* Other sockets have no end that takes them off the map again. */
+	if (!accepted || !is_tcp_socket(accepted) || is_ignored(accepted))
 		return;
 	ignore_socket(accepted);
 	handle_accept_owner(fd, WIRE_FLAG_UNWANTED);

@@ -178,7 +178,7 @@ static __always_inline void handle_trusted_change(const struct state_change *cha
 
 	read_common_tuple(&tuple, &change->sk->__sk_common, true);
 	tuple.protocol = IPPROTO_TCP;
-	tuple.type = 1; /* SOCK_STREAM */
+	tuple.type = SOCK_STREAM;
 	handle_change(change, &tuple, read_netns(&change->sk->__sk_common, true), flags, true);
 }
 
@@ -271,7 +271,7 @@ int tcp_state_classic(struct trace_event_raw_inet_sock_set_state *ctx)
 	tuple.rport = ctx->dport;
 	tuple.family = ctx->family;
 	tuple.protocol = IPPROTO_TCP;
-	tuple.type = 1; /* SOCK_STREAM */
+	tuple.type = SOCK_STREAM;
 	normalise_family(&tuple);
 	handle_change(&change, &tuple, read_netns(&change.sk->__sk_common, false), 0, false);
 	mark_change(&change, (u64)ctx->skaddr);

@@ -129,7 +129,7 @@ static __always_inline void write_minisock(const struct inet_timewait_sock *mini
 
 	read_common_tuple(&tuple, &minisock->__tw_common, false);
 	tuple.protocol = IPPROTO_TCP;
-	tuple.type = 1; /* SOCK_STREAM */
+	tuple.type = SOCK_STREAM;
 	netns = read_netns(&minisock->__tw_common, false);
 	if (!filter_tuple(&tuple, netns))
 		return;
@@ -332,7 +332,7 @@ int BPF_PROG(time_wait_overflow, const struct sock *sk, const void *death_row, i
 		return 0;
 	read_common_tuple(&tuple, &sk->__sk_common, true);
 	tuple.protocol = IPPROTO_TCP;
-	tuple.type = 1; /* SOCK_STREAM */
+	tuple.type = SOCK_STREAM;
 	netns = read_netns(&sk->__sk_common, true);
 	if (!filter_tuple(&tuple, netns))
 		return 0;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -200,4 +201,47 @@ TEST_CASE("a second connect of a connected socket is told as EISCONN", "[connect
     REQUIRE(connects.size() == 2);
     CHECK(connects[0]["error"].is_null());
     CHECK(connects[1]["error"] == "EISCONN");
+}
+
+TEST_CASE("an address that ends before its port tells no peer", "[connect]") {
+    pid_t pid = 0;
+    Events connects = of_kind(watch_connects(
+                                  [](Child::Side&) {
+                                      const sockaddr_in address = loopback(80);  // whole in memory, not in the call
+                                      const auto* peer = reinterpret_cast<const sockaddr*>(&address);
+                                      expect_error(connect(tcp_socket(), peer, 8) == 0 ? 0 : errno, EINVAL);
+                                  },
+                                  pid),
+                              "connect");
+    REQUIRE(connects.size() == 1);
+    CHECK(connects[0]["error"] == "EINVAL");
+    CHECK(field(connects[0], "raddr").is_null());
+    CHECK(field(connects[0], "rport").is_null());
+}
+
+TEST_CASE("a UNIX connect that finds the queue full is told as EAGAIN", "[connect]") {
+    pid_t pid = 0;
+    Events connects = of_kind(
+        watch_connects(
+            [](Child::Side&) {
+                sockaddr_un address{};
+                address.sun_family = AF_UNIX;
+                const std::string name = "sockeye-full-" + std::to_string(getpid());
+                name.copy(address.sun_path + 1, name.size());  // abstract: the first byte is 0
+                const auto* peer = reinterpret_cast<const sockaddr*>(&address);
+                const auto unix_socket = [] {
+                    return load::check(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
+                };
+                const int listener = unix_socket();
+                load::check(bind(listener, peer, sizeof address), "bind");
+                load::check(listen(listener, 0), "listen");
+                for (const int wanted : {0, EAGAIN})
+                    expect_error(connect(unix_socket(), peer, sizeof address) == 0 ? 0 : errno, wanted);
+            },
+            pid),
+        "connect");
+    REQUIRE(connects.size() == 2);
+    CHECK(field(connects[0], "error").is_null());
+    CHECK(connects[1]["error"] == "EAGAIN");
+    CHECK(connects[1]["protocol"] == "unix");
 }

@@ -98,6 +98,13 @@ TEST_CASE("an MPTCP connection shows once, as the TCP connection of its owner", 
     for (const Json& row : whole["sockets"])
         if (field(row, "protocol") == "tcp" && row["state"] == "ESTABLISHED") rows.push_back(row);
     CHECK(rows.size() == 2);
+    for (const Json& row : rows) {
+        INFO(row.dump());
+        const pid_t owner = row["lport"] == client_port ? client.pid() : server.pid();
+        REQUIRE(row["holders"].size() == 1);
+        CHECK(row["holders"][0]["pid"] == owner);
+        CHECK(row["pid"] == owner);
+    }
     client.go();
     server.go();
     CHECK(client.finish() == 0);
