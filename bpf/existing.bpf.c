@@ -75,7 +75,7 @@ int existing_tcp(struct bpf_iter__tcp *ctx)
 	record.sk = (u64)common;
 	read_common_tuple(&record.tuple, common, true);
 	record.tuple.protocol = IPPROTO_TCP;
-	record.tuple.type = 1; /* SOCK_STREAM */
+	record.tuple.type = SOCK_STREAM;
 	record.netns = read_netns(common, true);
 	full = bpf_skc_to_tcp_sock(common);
 	if (full) {
@@ -99,13 +99,56 @@ write:
 	return 0;
 }
 
+/* sk_wmem_alloc_get(), include/net/sock.h: one stands for the socket itself. */
+static __always_inline u32 unsent_of(const struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_wmem_alloc.refs.counter) - 1;
+}
+
+/* udp_rqueue_get(), include/net/udp.h: memory, not bytes of the packets. */
+static __always_inline u32 unread_of_udp(const struct udp_sock *udp)
+{
+	const struct sock *sk = (const struct sock *)udp;
+
+	return BPF_CORE_READ(sk, sk_backlog.rmem_alloc.counter) - BPF_CORE_READ(udp, forward_deficit);
+}
+
+/* unix_inq_len(), net/unix/af_unix.c: all that waits in a stream, the first packet of others. Where nobody keeps the
+ * sum it is walked, and nothing keeps the queue still meanwhile: what is longer than the walk, or changed under it, is
+ * QUEUE_UNKNOWN. `address`: of a struct unix_sock. */
+#define UNIX_BUFFERS_WALKED 512
+__noinline u32 unread_of_unix(u64 address)
+{
+	const struct unix_sock *unix = (const struct unix_sock *)address;
+	const struct sock *sk = (const struct sock *)address;
+	u64 end = address + bpf_core_field_offset(struct sock, sk_receive_queue);
+	const struct sk_buff *buffer = BPF_CORE_READ(sk, sk_receive_queue.next);
+	u32 length = BPF_CORE_READ(sk, sk_receive_queue.qlen), bytes = 0, consumed;
+	u16 type = BPF_CORE_READ(sk, sk_type);
+
+	if (type == SOCK_STREAM && bpf_core_field_exists(unix->inq_len))
+		return BPF_CORE_READ(unix, inq_len);
+	for (u32 nth = 0; nth <= UNIX_BUFFERS_WALKED; nth++) {
+		if ((u64)buffer == end)
+			return nth == length ? bytes : QUEUE_UNKNOWN;
+		if (type == SOCK_DGRAM)
+			return BPF_CORE_READ(buffer, len);
+		consumed = 0;
+		bpf_probe_read_kernel(&consumed, sizeof(consumed),
+				      (const char *)buffer + bpf_core_field_offset(struct sk_buff, cb) +
+					      bpf_core_field_offset(struct unix_skb_parms, consumed));
+		bytes += BPF_CORE_READ(buffer, len) - consumed;
+		buffer = BPF_CORE_READ(buffer, next);
+	}
+	return QUEUE_UNKNOWN;
+}
+
 static __always_inline void read_other_socket(struct existing_socket_event *record, const struct sock *sk)
 {
 	record->sk = (u64)sk;
 	read_sock_tuple(&record->tuple, &record->netns, sk);
 	record->state = BPF_CORE_READ(sk, __sk_common.skc_state);
 	record->sk_error = BPF_CORE_READ(sk, sk_err);
-	record->receive_queue = BPF_CORE_READ(sk, sk_receive_queue.qlen);
 	record->inode = socket_inode(sk);
 }
 
@@ -120,6 +163,8 @@ int existing_udp(struct bpf_iter__udp *ctx)
 	barrier_var(sk); /* no pointer arithmetic before the null check */
 	begin_record(&record);
 	read_other_socket(&record, sk);
+	record.receive_queue = unread_of_udp((const struct udp_sock *)sk);
+	record.send_queue = unsent_of(sk);
 	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
 	return 0;
 }
@@ -135,6 +180,14 @@ int existing_unix(struct bpf_iter__unix *ctx)
 	barrier_var(sk); /* no pointer arithmetic before the null check */
 	begin_record(&record);
 	read_other_socket(&record, sk);
+	/* As unix_diag gives them (net/unix/diag.c). */
+	if (record.state == WIRE_TCP_LISTEN) {
+		record.receive_queue = BPF_CORE_READ(sk, sk_receive_queue.qlen);
+		record.send_queue = BPF_CORE_READ(sk, sk_max_ack_backlog);
+	} else {
+		record.receive_queue = unread_of_unix(plain_number((const u64 *)&ctx->unix_sk));
+		record.send_queue = unsent_of(sk);
+	}
 	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
 	return 0;
 }

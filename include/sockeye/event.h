@@ -316,6 +316,8 @@ enum wire_socket_object {
 	WIRE_SOCKET_REQUEST = 2,   /* request_sock: state is SYN_RECV */
 };
 
+#define QUEUE_UNKNOWN 0xffffffffu
+
 /* One socket found by an iterator. header.ktime_ns is the time of reading. */
 struct existing_socket_event {
 	struct event_header header;
@@ -325,7 +327,8 @@ struct existing_socket_event {
 	se_u8 state;  /* enum wire_tcp_state (also for udp: CLOSE or ESTABLISHED; unix: the same) */
 	se_u8 object; /* enum wire_socket_object */
 	se_u16 sk_error;
-	se_u32 receive_queue; /* LISTEN: connections waiting for accept(); else unread bytes */
+	/* As sock_diag gives them; QUEUE_UNKNOWN. */
+	se_u32 receive_queue; /* LISTEN: connections waiting for accept(); else unread bytes (udp: of memory) */
 	se_u32 send_queue;    /* LISTEN: the limit of the accept queue; else unsent or unacknowledged bytes */
 	se_u64 inode;         /* of the sockfs file; 0: an orphan or minisock */
 	union {

@@ -101,6 +101,15 @@ TEST_CASE("descriptors that were not counted are null, not zero", "[snapshot_jso
     CHECK(json["processes"][1]["fds"]["by_kind"] == Json::object());
 }
 
+TEST_CASE("the length of a queue that could not be read is null", "[snapshot_json]") {
+    Snapshot snapshot;
+    snapshot.sockets.resize(1);
+    snapshot.sockets[0].receive_queue = QUEUE_UNKNOWN;
+    const Json row = Json::parse(text_of(snapshot, SnapshotJson::Layout::line, SnapshotJson::Sockets::listed))["sockets"][0];
+    CHECK(row["receive_queue"].is_null());
+    CHECK(row["send_queue"] == 0);
+}
+
 TEST_CASE("without --sockets there is no list of them", "[snapshot_json]") {
     CHECK_FALSE(Json::parse(text_of(test::sample_snapshot())).contains("sockets"));
 }

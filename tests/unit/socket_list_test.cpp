@@ -79,6 +79,23 @@ TEST_CASE("what is not known comes last, whichever way round", "[socket_list]") 
     CHECK(host.ports({.order = SocketOrder::holder}) == Ports{1001, 1002, 1003, 1004});
 }
 
+TEST_CASE("a queue that could not be read comes last, whichever way round", "[socket_list]") {
+    ModelRun run;
+    run.records.after(kSecond).in_softirq().sweep(SWEEP_TCP, SWEEP_BEGIN);
+    for (const std::uint32_t queue : {QUEUE_UNKNOWN, 7U, 9U}) {
+        const auto port = static_cast<std::uint16_t>(queue);
+        run.records.existing_socket(port, tcp_tuple("10.0.0.1", 80, "10.0.0.2", port), WIRE_TCP_ESTABLISHED, port).receive_queue = queue;
+    }
+    run.records.after(1000).sweep(SWEEP_TCP, SWEEP_END);
+    run.records.tick(TICK_READY);
+    run.apply();
+    for (const bool reversed : {false, true}) {
+        const SocketChoice choice{.order = SocketOrder::receive_queue, .reversed = reversed};
+        const Ports ports = ports_of(run.aggregator.list_sockets(choice, nullptr));
+        CHECK(ports == (reversed ? Ports{7, 9, 0xffff} : Ports{9, 7, 0xffff}));
+    }
+}
+
 TEST_CASE("of many sockets the first of the order are listed, as if all had been and were cut", "[socket_list]") {
     Host host;
     for (const SocketOrder order : {SocketOrder::number, SocketOrder::remote, SocketOrder::receive_queue, SocketOrder::pid}) {

@@ -94,8 +94,8 @@ public:
             case SocketOrder::remote: return of_endpoint(remote_endpoint(socket.tuple));
             case SocketOrder::pid: return owner == nullptr ? kLast : downwards(owner->tgid);
             case SocketOrder::comm: return owner == nullptr ? kLast : of_name(owner->comm.view());
-            case SocketOrder::receive_queue: return downwards(socket.receive_queue);
-            case SocketOrder::send_queue: return downwards(socket.send_queue);
+            case SocketOrder::receive_queue: return of_queue(socket.receive_queue);
+            case SocketOrder::send_queue: return of_queue(socket.send_queue);
             case SocketOrder::holder: return of_holder(socket);
         }
         return kLast;
@@ -107,6 +107,9 @@ private:
         return rank;
     }
     [[nodiscard]] Rank downwards(std::uint64_t value) const { return {choice_.reversed ? value : ~value}; }
+    [[nodiscard]] Rank of_queue(std::uint32_t length) const {
+        return length == QUEUE_UNKNOWN ? kLast : downwards(length);
+    }
     [[nodiscard]] Rank of_name(std::string_view name) const {
         if (name.empty()) return kLast;
         std::array<char, sizeof(Rank)> bytes{};

@@ -181,6 +181,9 @@ char* write_socket(char* out, const SocketRow& row, Holders holders, std::int64_
         out = write_json_value(out, value, timestamps);
     };
     const auto text = [](std::string_view view) { return view.empty() ? FieldValue{} : FieldValue{view}; };
+    const auto queue = [](std::uint32_t length) {
+        return known_queue(length).has_value() ? FieldValue{std::uint64_t{length}} : FieldValue{};
+    };
     for (const Field& field : socket_fields()) write(field.key, field.get(event));
     write(JsonKey("state"), text(tcp_state_name(row.state)));
     write(JsonKey("state_ms"), row.state_age_ns.has_value()
@@ -189,8 +192,8 @@ char* write_socket(char* out, const SocketRow& row, Holders holders, std::int64_
     write(JsonKey("pid"), row.owner.pid == 0 ? FieldValue{} : FieldValue{std::uint64_t{row.owner.pid}});
     write(JsonKey("comm"), text(row.owner.comm.view()));
     write(JsonKey("inode"), row.inode == 0 ? FieldValue{} : FieldValue{row.inode});
-    write(JsonKey("receive_queue"), std::uint64_t{row.receive_queue});
-    write(JsonKey("send_queue"), std::uint64_t{row.send_queue});
+    write(JsonKey("receive_queue"), queue(row.receive_queue));
+    write(JsonKey("send_queue"), queue(row.send_queue));
     write(JsonKey("orphan"), row.orphan);
     out = write_text(out, R"(,"holders":)");
     out = row.holders_known ? write_holders(out, holders, timestamps) : write_text(out, "null");

@@ -129,7 +129,7 @@ std::string sockets_table(const Snapshot& snapshot) {
         std::string comm = owner_comm_text(row.owner);
         if (row.orphan) comm += " (orphan)";
         table.add({std::string(protocol_name(row.socket.tuple)), std::string(state_text(row)),
-                   std::to_string(row.receive_queue), std::to_string(row.send_queue),
+                   number_text(known_queue(row.receive_queue)), number_text(known_queue(row.send_queue)),
                    endpoint_text(local),
                    endpoint_text(remote), owner_pid_text(row.owner), comm,
                    row.state_age_ns.has_value()

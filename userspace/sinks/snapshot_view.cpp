@@ -143,6 +143,10 @@ std::string_view state_text(const SocketRow& row) {
     return stateless ? "UNCONN" : tcp_state_name(row.state);
 }
 
+std::optional<std::uint64_t> known_queue(std::uint32_t queue) {
+    return queue == QUEUE_UNKNOWN ? std::nullopt : std::optional<std::uint64_t>(queue);
+}
+
 std::string holders_text(const Snapshot& snapshot, const SocketRow& row) {
     constexpr std::size_t kMostHolders = 4;
     if (!row.holders_known) return "?";

@@ -45,6 +45,8 @@ std::string address_or_dash(const EndpointView& endpoint);
 std::string seconds_text(std::optional<double> seconds);
 // As ss says: what is not connected is not closed, it may well receive.
 std::string_view state_text(const SocketRow& row);
+// A length of SocketRow's queues; absent: it could not be read.
+std::optional<std::uint64_t> known_queue(std::uint32_t queue);
 // "nginx/812 fd 6,7; nginx/813 fd 6", as ss -p and lsof would say; "?": not known.
 std::string holders_text(const Snapshot& snapshot, const SocketRow& row);
 

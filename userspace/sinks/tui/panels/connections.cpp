@@ -41,11 +41,11 @@ public:
                    return owner_comm_text(row.owner) + (row.orphan ? " (orphan)" : "");
                }},
               {{.title = "RECV-Q", .importance = 3},
-               [](const SocketRow& row, const Moment&) { return count_text(row.receive_queue); },
-               [](const SocketRow& row, const Moment&) { return number(row.receive_queue); }},
+               [](const SocketRow& row, const Moment&) { return count_text(known_queue(row.receive_queue)); },
+               [](const SocketRow& row, const Moment&) { return number(known_queue(row.receive_queue)); }},
               {{.title = "SEND-Q", .importance = 3},
-               [](const SocketRow& row, const Moment&) { return count_text(row.send_queue); },
-               [](const SocketRow& row, const Moment&) { return number(row.send_queue); }},
+               [](const SocketRow& row, const Moment&) { return count_text(known_queue(row.send_queue)); },
+               [](const SocketRow& row, const Moment&) { return number(known_queue(row.send_queue)); }},
               {{.title = "HELD BY", .align = Align::left, .importance = 2},
                [](const SocketRow& row, const Moment& moment) { return holders_text(moment.snapshot, row); }},
           }) {}
