@@ -148,10 +148,12 @@ TEST_CASE("ports are counted as the kernel has them, and the connect that finds 
         CHECK(row["headroom"] == kPorts - kFirst);
         CHECK(row["failed"] == 0);
         CHECK(row["first_failed"].is_null());
-        // At the rate of the run so far, the connections that are left take that long.
+        // At the rate of the run so far, the connections that are left take that long; a run of more than six seconds
+        // looks at its last ones (growth_of(), aggregate/destination_rows.cpp).
         const double seconds = verdict["interval_s"], rate = row["rate_per_s"], left = row["exhausted_in_s"];
         CHECK(rate * seconds == Approx(kFirst).epsilon(0.01).margin(rate * kRounding));
-        CHECK(left * rate == Approx(kPorts - kFirst).epsilon(0.01).margin(rate * kRounding));
+        CHECK(left > 0);
+        if (seconds <= 6) CHECK(left * rate == Approx(kPorts - kFirst).epsilon(0.01).margin(rate * kRounding));
     }
     SockeyeProcess sockeye(arguments);
     REQUIRE(sockeye.wait_ready());

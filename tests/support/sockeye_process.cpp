@@ -13,6 +13,7 @@
 #include <array>
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 
 #include "support/environment.h"
@@ -162,9 +163,13 @@ void Program::signal(int number) const { ::kill(pid_, number); }
 std::optional<int> Program::wait_exit(std::chrono::milliseconds limit) {
     if (exit_code_) return exit_code_;
     pollfd ended{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
-    if (poll(&ended, 1, static_cast<int>(limit.count())) <= 0) return std::nullopt;
+    const int ends = TEMP_FAILURE_RETRY(poll(&ended, 1, static_cast<int>(limit.count())));
+    if (ends == 0) return std::nullopt;
     int status = 0;
-    if (waitpid(pid_, &status, 0) != pid_) return std::nullopt;
+    if (ends < 0 || TEMP_FAILURE_RETRY(waitpid(pid_, &status, 0)) != pid_) {
+        std::fprintf(stderr, "waiting for %d: %s\n", pid_, std::strerror(errno));
+        return std::nullopt;
+    }
     exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     wait_until([this] { return ended_; });
     return exit_code_;

@@ -42,7 +42,7 @@ public:
     // We read its output no more, as `head -1` does after the first line.
     void stop_reading();
     void signal(int number) const;
-    // Its exit code; 128 + number if a signal ended it; nothing when time ran out.
+    // Its exit code; 128 + number if a signal ended it; nothing when time ran out, or when it can't be told (stderr says why).
     std::optional<int> wait_exit(std::chrono::milliseconds limit);
     std::optional<int> wait_exit();
 
