@@ -80,8 +80,8 @@ static __always_inline struct file *file_of_fd(struct files_struct *files, s32 f
  * for all others. Written and read here only. */
 u64 socket_file_operations = 0;
 
-/* The socket that hooks and tables know: of an MPTCP socket its first subflow. NULL: it has none yet (from 6.3 on the
- * first bind, connect or listen makes it). Subflows that join later have no descriptor and are nobody's here. */
+/* The socket that hooks and tables know: of an MPTCP socket its first subflow. NULL: it has none yet (newer kernels make
+ * it at the first bind, connect or listen). Subflows that join later have no descriptor and are nobody's here. */
 static __always_inline struct sock *tcp_beneath(struct sock *sk)
 {
 	struct sock *first = NULL;
