@@ -163,7 +163,7 @@ void Program::signal(int number) const { ::kill(pid_, number); }
 std::optional<int> Program::wait_exit(std::chrono::milliseconds limit) {
     if (exit_code_) return exit_code_;
     pollfd ended{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
-    const int ends = TEMP_FAILURE_RETRY(poll(&ended, 1, static_cast<int>(limit.count())));
+    const auto ends = TEMP_FAILURE_RETRY(poll(&ended, 1, static_cast<int>(limit.count())));
     if (ends == 0) return std::nullopt;
     int status = 0;
     if (ends < 0 || TEMP_FAILURE_RETRY(waitpid(pid_, &status, 0)) != pid_) {
