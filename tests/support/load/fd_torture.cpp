@@ -140,7 +140,8 @@ void tidy_up(Worker& worker) {
     if (!claim_slot(slot)) _exit(0);
     alarm(kTimeLimit);
     load::name_process("fd-torture");
-    Random random(slot.seed ^ (slot.done * 7919ULL));
+    // Each execution leaves less: with one and the same choice it would execute itself until nothing is left.
+    Random random(slot.seed ^ (static_cast<std::uint64_t>(slot.left) * 7919ULL));
     const bool bare = origin == Origin::cloned;
     unsigned threads = bare || (slot.flags & kOwnRoot) ? 0 : random.below(shared.threads);
     std::atomic<unsigned> working{threads};
