@@ -93,8 +93,6 @@ enum wire_flag {
 	WIRE_FLAG_SOCK_DONE = 1 << 2,
 	/* tcp_state: SOCK_DEAD was set: no file refers to the socket any more (an orphan). */
 	WIRE_FLAG_SOCK_DEAD = 1 << 3,
-	/* fd events: the entry was noticed by comparing tables, not by its own hook. */
-	WIRE_FLAG_INFERRED = 1 << 4,
 	/* fd_close of a socket, socket_close: it was the last reference to the file. */
 	WIRE_FLAG_LAST_REFERENCE = 1 << 5,
 	/* tcp_state, accept: the kernel's filter has found that the socket is not asked for; this is the last

@@ -237,13 +237,12 @@ TEST_CASE("kinds of descriptors come from a whole sweep of them", "[aggregator]"
 TEST_CASE("descriptor events carry kind, way and the socket they refer to", "[aggregator]") {
     ModelRun run;
     connect(run, 1, 7, "a");
-    run.records.fd_change(WIRE_fd_open, 9, FD_KIND_socket, FD_VIA_dup, 1).header.flags |= WIRE_FLAG_INFERRED;
+    run.records.fd_change(WIRE_fd_open, 9, FD_KIND_socket, FD_VIA_dup, 1);
     run.apply();
     const std::vector<Event> events = run.sink.of(EventKind::fd_open);
     REQUIRE(events.size() == 1);
     CHECK(std::get<FdChange>(events[0].detail).via == FD_VIA_dup);
     CHECK(events[0].socket.id == run.states()[0].socket.id);
-    CHECK(events[0].inferred);
 }
 
 TEST_CASE("many short-lived processes leave nothing behind", "[aggregator]") {

@@ -40,8 +40,7 @@ void EventWriter::fd(EventKind kind, const event_header& cause, std::uint32_t pr
     Event event;
     event.kind = kind;
     event.detail = change;
-    const bool inferred = (cause.flags & WIRE_FLAG_INFERRED) != 0;
-    write(event, cause, process, socket, inferred ? Certainty::inferred : Certainty::observed);
+    write(event, cause, process, socket, Certainty::observed);
 }
 
 void EventWriter::exec(const event_header& cause, std::uint32_t process, std::string_view filename) {

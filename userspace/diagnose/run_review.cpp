@@ -81,7 +81,7 @@ template <typename Visit>
 void RunReview::for_each_track(const Visit& visit) {
     for (Track& track : states_) visit(track);
     for (Track* track : {&connects_per_s_, &failed_per_s_, &accepts_per_s_, &time_wait_per_s_, &other_descriptors_,
-                         &cost_.cpu_percent, &cost_.rss_bytes, &cost_.events_per_s, &cost_.ring_percent, &cost_.drift})
+                         &cost_.cpu_percent, &cost_.events_per_s, &cost_.ring_percent, &cost_.drift})
         visit(*track);
     for (auto& [key, maker] : makers_) visit(maker.present);
     for (auto& [key, process] : processes_) visit(process.open);
@@ -149,7 +149,6 @@ void RunReview::put_rates(const Snapshot& snapshot, std::size_t bucket) {
 
 void RunReview::look_at_cost(const Snapshot& snapshot, std::size_t bucket) {
     const SelfCost& self = snapshot.self;
-    if (self.rss_bytes != 0) cost_.rss_bytes.put(bucket, static_cast<double>(self.rss_bytes));
     if (self.ring_bytes != 0)
         cost_.ring_percent.put(bucket, 100 * static_cast<double>(self.ring_high_bytes) / static_cast<double>(self.ring_bytes));
     // What was lost before the first tick is told by the first, too.
@@ -285,7 +284,6 @@ void RunReview::look_at_findings(const Snapshot& snapshot, std::span<const Findi
             }
             seen = findings_.insert(findings_.end(), {.finding = finding, .first_ns = snapshot.ktime_ns});
         }
-        ++seen->looks;
         seen->last_ns = snapshot.ktime_ns;
         if (finding.severity < seen->finding.severity) continue;
         seen->finding = finding;

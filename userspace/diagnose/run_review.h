@@ -74,12 +74,11 @@ using ConnectKey = std::pair<std::string, std::string>;  // name of the process,
 struct SeenFinding {
     Finding finding;  // as it was when it was last at its gravest
     std::uint64_t first_ns = 0, last_ns = 0, as_of_ns = 0;
-    std::uint64_t looks = 0;
 };
 
 // What sockeye itself took and missed.
 struct CostReview {
-    Track cpu_percent, rss_bytes, events_per_s, ring_percent, drift;
+    Track cpu_percent, events_per_s, ring_percent, drift;
     std::map<std::string, Track> lost;  // by class; events in each interval
 };
 
